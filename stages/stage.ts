@@ -1,0 +1,88 @@
+import type { z } from 'zod'
+import type { EdgeItems, EdgeKind } from './edges.ts'
+import type { Unit } from './documents/unit.ts'
+
+/** Counters of one running stage; the progress display and the run record read them. */
+export interface Stats {
+  /** Adds `amount` to a counter, such as `documents` or `bytes`. */
+  add(counter: string, amount: number): void
+  /** Counts rows that go no further, by reason, such as `held out`. */
+  drop(reason: string, rows: number): void
+  /** Replaces a gauge, such as `loss` or `bits per byte`. */
+  set(gauge: string, value: number): void
+  /** Announces how far a counter will go, so that progress can show what remains. */
+  expect(counter: string, total: number): void
+}
+
+/** Writes one plain sentence for the user; goes to standard error, above any progress bar. */
+export type Log = (sentence: string) => void
+
+export interface StageContext<Options> {
+  readonly options: Options
+  /** Aborted when the run ends early. Generators stop at their next item; long waits listen to it. */
+  readonly signal: AbortSignal
+  readonly stats: Stats
+  readonly log: Log
+  /** The piece of input at hand, where the graph's source is cut into units; every other graph has none. */
+  readonly unit?: Unit
+  /** What the unit's stages up to this one amount to: equal keys mean equal output. Present where `unit` is. */
+  readonly key?: string
+}
+
+/** What a source and a sink of a graph that is cut into units know outside of any single unit. */
+export type PlanContext<Options> = Omit<StageContext<Options>, 'unit' | 'key'>
+
+/** The kind of the items that a stage takes; a source takes none. */
+type ItemsOf<Kinds extends readonly EdgeKind[]> = AsyncIterable<EdgeItems[Kinds[number]]>
+
+export interface StageDefinition<
+  Options extends z.ZodObject = z.ZodObject,
+  Accepts extends readonly EdgeKind[] = readonly EdgeKind[],
+  Emits extends EdgeKind = EdgeKind,
+> {
+  /** A verb in kebab-case: the name used in YAML. */
+  readonly name: string
+  /** One sentence for `stages` and for editors. */
+  readonly summary: string
+  /** Raised when the same input would give another output; part of every cache key. */
+  readonly version: number
+  /** Kinds of items taken, any one of them; empty for a source. */
+  readonly accepts: Accepts
+  /** Kind of items given; left out by a sink. */
+  readonly emits?: Emits
+  /** Options with a description each. `.meta({ cosmetic: true })` keeps one out of cache keys. */
+  readonly options: Options
+  /**
+   * What the options mean for the output, when that is more than their values: the hash of a file that a path
+   * names, for instance. Enters cache keys in place of the options.
+   */
+  identity?(options: z.output<Options>): Promise<unknown>
+  /** Sources that can be cut: the units of the whole input, fixed before work starts. */
+  units?(context: PlanContext<z.output<Options>>): Promise<readonly Unit[]>
+  /**
+   * Sinks of graphs that are cut: given each unit's key, returns the units that still have to run, after writing
+   * down the plan and removing what no unit of it will claim.
+   */
+  unfinished?(
+    units: readonly { readonly unit: Unit; readonly key: string }[],
+    context: PlanContext<z.output<Options>>,
+  ): Promise<readonly Unit[]>
+  /** Yields batches; never changes one that it was given. */
+  run(
+    items: ItemsOf<Accepts>,
+    context: StageContext<z.output<Options>>,
+  ): AsyncGenerator<EdgeItems[Emits], void, undefined>
+}
+
+/** Any stage, for code that handles them all alike. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a registry holds stages of every item and option type
+export type Stage = StageDefinition<any, any, any>
+
+/** Declares a stage. The one declaration drives the registry, option checks, documentation and cache keys. */
+export function defineStage<
+  Options extends z.ZodObject,
+  const Accepts extends readonly EdgeKind[],
+  Emits extends EdgeKind,
+>(definition: StageDefinition<Options, Accepts, Emits>): StageDefinition<Options, Accepts, Emits> {
+  return Object.freeze(definition)
+}
