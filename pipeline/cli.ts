@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import yargs from 'yargs'
+import { hideBin } from 'yargs/helpers'
+import { UserError } from '../schemas/user-error.ts'
+import * as commands from './commands/index.ts'
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const parser = yargs(hideBin(process.argv))
+    .scriptName('npm run pipeline --')
+    .usage('$0 <command>\n\nScore a corpus once, order it into a curriculum, train a small language model on it.')
+    .command(Object.values(commands) as never)
+    .demandCommand(1, 'Name a command, such as `score` or `train`.')
+    .recommendCommands()
+    .strict()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UserError(`${message} Add --help to see what there is.`)
+    })
+  try {
+    await parser.parseAsync()
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    return report(error)
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof UserError) {
+    process.stderr.write(`${error.message}\n`)
+    return 1
+  }
+  if (error instanceof Error && error.name === 'AbortError') {
+    process.stderr.write('Stopped.\n')
+    return 130
+  }
+  process.stderr.write(`This is a fault of gradus, not of yours:\n${error instanceof Error ? error.stack : String(error)}\n`)
+  return 1
+}

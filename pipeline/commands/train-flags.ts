@@ -1,0 +1,91 @@
+import type { Argv } from 'yargs'
+import { UserError } from '../../schemas/user-error.ts'
+import type { Assignment } from '../graph/parse.ts'
+import { builtInGraph } from '../graphs.ts'
+import { setFlag } from './set-flag.ts'
+
+export interface TrainFlags {
+  graph: string | undefined
+  shards: string | undefined
+  out: string | undefined
+  curriculum: string | undefined
+  ohemRatio: string | undefined
+  granularity: 'sequence' | 'token' | undefined
+  steps: number | undefined
+  rows: number | undefined
+  length: number | undefined
+  learningRate: number | undefined
+  seed: number | undefined
+  backend: string | undefined
+  set: readonly Assignment[]
+}
+
+const sugar = ['shards', 'out', 'curriculum', 'ohem-ratio', 'granularity', 'steps', 'rows', 'length', 'learning-rate', 'seed'] as const
+
+export function trainFlags(yargs: Argv): Argv<TrainFlags> {
+  return yargs
+    .positional('graph', { type: 'string', describe: 'A graph of your own; the flags below, but for --backend and --set, are for the built-in one' })
+    .option('shards', { type: 'string', requiresArg: true, describe: 'Folder that `score` wrote' })
+    .option('out', { type: 'string', requiresArg: true, describe: 'Folder of the run' })
+    .option('curriculum', { type: 'string', describe: 'Order of the documents, such as warm-up or phases [default: warm-up; without the flag: random]' })
+    .option('ohem-ratio', { type: 'string', requiresArg: true, describe: 'Share of the batch that is worth a gradient, or a schedule such as issue-318 or release' })
+    .option('granularity', { choices: ['sequence', 'token'] as const, describe: 'What OHEM chooses [default: sequence]' })
+    .option('steps', { type: 'number', requiresArg: true, describe: 'Training steps [default: 300]' })
+    .option('rows', { type: 'number', requiresArg: true, describe: 'Sequences a step [default: 16]' })
+    .option('length', { type: 'number', requiresArg: true, describe: 'Tokens a sequence [default: 128]' })
+    .option('learning-rate', { type: 'number', requiresArg: true, describe: 'Peak learning rate [default: 0.003]' })
+    .option('seed', { type: 'number', requiresArg: true, describe: 'Seed of order, initial weights and selection [default: 1]' })
+    .option('backend', { choices: ['auto', 'tensorflow', 'wasm'] as const, describe: 'What computes [default: the first that works]' })
+    .options(setFlag) as unknown as Argv<TrainFlags>
+}
+
+/**
+ * What the flags of `train` amount to: a graph, and what to change in it.
+ * @throws UserError when flags of the built-in graph stand beside a graph of the user's own, or none is complete.
+ */
+export function trainGraph(flags: TrainFlags): { file: string; assignments: Assignment[] } {
+  const backend = flags.backend === undefined ? [] : [at('forward', 'backend', flags.backend)]
+  if (flags.graph !== undefined) {
+    const given = sugar.filter((name) => (flags as unknown as Record<string, unknown>)[name] !== undefined)
+    if (given.length > 0) {
+      throw new UserError(
+        `--${given[0]} changes the built-in graph, but the command names \`${flags.graph}\`. Use --set, as in --set stages.order.with.tokens=614400, or leave the graph out.`,
+      )
+    }
+    return { file: flags.graph, assignments: [...backend, ...flags.set] }
+  }
+  if (flags.shards === undefined || flags.out === undefined) {
+    throw new UserError('`train` needs --shards, the folder that `score` wrote, and --out, a folder for the run; or the path of a graph.')
+  }
+  const { rows = 16, length = 128, steps = 300, seed = 1 } = flags
+  const order = flags.curriculum === undefined ? 'random' : flags.curriculum || 'warm-up'
+  return {
+    file: builtInGraph('train'),
+    assignments: [
+      at('read', 'shards', flags.shards),
+      at('order', 'order', order),
+      at('order', 'tokens', steps * rows * length),
+      at('order', 'seed', seed),
+      { path: ['stages', 'pack', 'with'], value: { rows, length } },
+      at('forward', 'seed', seed),
+      ...selection(flags),
+      ...(flags.learningRate === undefined ? [] : [at('optimize', 'peak', flags.learningRate)]),
+      at('optimize', 'warm-up', Math.ceil(steps / 10)),
+      at('checkpoint', 'to', flags.out),
+      at('record', 'to', flags.out),
+      ...backend,
+      ...flags.set,
+    ],
+  }
+}
+
+function selection({ ohemRatio, granularity = 'sequence' }: TrainFlags): Assignment[] {
+  const path = ['stages', 'ohem']
+  if (ohemRatio === undefined) return [{ path, value: undefined }]
+  const keep = Number.isNaN(Number(ohemRatio)) ? ohemRatio : Number(ohemRatio)
+  return [{ path: [...path, 'with'], value: { keep, granularity } }]
+}
+
+function at(stage: string, option: string, value: unknown): Assignment {
+  return { path: ['stages', stage, 'with', option], value }
+}

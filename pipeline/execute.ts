@@ -1,0 +1,25 @@
+import type { Graph } from './graph/graph.ts'
+import { Progress } from './progress.ts'
+import { run, type RunSummary } from './run.ts'
+
+/**
+ * Runs a graph for a person: shows progress on standard error and stops cleanly on SIGINT or SIGTERM.
+ * @throws AbortError after such a signal.
+ */
+export async function execute(graph: Graph): Promise<RunSummary & { progress: Progress }> {
+  const controller = new AbortController()
+  const progress = new Progress()
+  const stop = () => controller.abort()
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  try {
+    const summary = await run(graph, {
+      signal: controller.signal,
+      log: progress.log,
+      stats: (id) => progress.stats(id),
+    })
+    return { ...summary, progress }
+  } finally {
+    progress.stop()
+    process.off('SIGINT', stop).off('SIGTERM', stop)
+  }
+}
