@@ -1,0 +1,52 @@
+import type { RecordBatch } from 'apache-arrow'
+import { UserError } from '../../schemas/user-error.ts'
+import type { StageContext } from '../stage.ts'
+import { BatchBuilder } from './batch-builder.ts'
+import { planUnits } from './plan-units.ts'
+import type { ReaderOptions } from './reader-options.ts'
+import type { RecordFormat } from './record-format.ts'
+import { RecordHash } from './record-hash.ts'
+import type { Unit } from './unit.ts'
+
+/**
+ * Yields the documents of the unit at hand; of the whole input, checked first, where there is none.
+ *
+ * @throws UserError where the input is not what it was when the unit was planned.
+ */
+export async function* readUnits(
+  format: RecordFormat,
+  context: StageContext<ReaderOptions>,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  const units = context.unit ? [context.unit] : await planUnits(format, context.options, context)
+  for (const unit of units) yield* readUnit(format, unit, context)
+}
+
+async function* readUnit(
+  format: RecordFormat,
+  unit: Unit,
+  { options, signal, stats }: StageContext<ReaderOptions>,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  const builder = new BatchBuilder(options.batch)
+  const hash = new RecordHash()
+  for (const slice of unit.slices) {
+    for await (const block of format.records(slice, { signal })) {
+      for (const { bytes, position } of block) {
+        const parsed = format.parse(bytes)
+        if (!('text' in parsed)) continue
+        hash.add(bytes)
+        const id = parsed.id ?? format.id(slice.path, position)
+        const batch = builder.add(id, parsed.text, slice.path, position)
+        stats.add('documents', 1)
+        stats.add('bytes', bytes.length)
+        if (batch) yield batch
+      }
+    }
+  }
+  if (hash.digest() !== unit.hash) {
+    const paths = unit.slices.map((slice) => `\`${slice.path}\``)
+    const where = paths.length > 3 ? `One of ${paths[0]} to ${paths.at(-1)}` : paths.join(' or ')
+    throw new UserError(`${where} changed while it was being read: start again once it is complete.`)
+  }
+  const rest = builder.finish()
+  if (rest) yield rest
+}
