@@ -1,3 +1,6 @@
+// libtensorflow reads it from the real environment, which is not the one that tests see.
+process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+
 /** Tests run on the TypeScript sources; those that start the command line use what `npm run build` compiled. */
 export default {
   testEnvironment: 'node',

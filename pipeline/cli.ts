@@ -2,7 +2,7 @@
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { UserError } from '../schemas/user-error.ts'
-import * as commands from './commands/index.ts'
+import { commands } from './commands/index.ts'
 
 process.exitCode = await main()
 
@@ -10,14 +10,14 @@ async function main(): Promise<number> {
   const parser = yargs(hideBin(process.argv))
     .scriptName('npm run pipeline --')
     .usage('$0 <command>\n\nScore a corpus once, order it into a curriculum, train a small language model on it.')
-    .command(Object.values(commands) as never)
+    .command([...commands])
     .demandCommand(1, 'Name a command, such as `score` or `train`.')
     .recommendCommands()
     .strict()
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UserError(`${message} Add --help to see what there is.`)
+      throw error ?? new UserError(`${sentence(message)} Add --help to see what there is.`)
     })
   try {
     await parser.parseAsync()
@@ -38,4 +38,9 @@ function report(error: unknown): number {
   }
   process.stderr.write(`This is a fault of gradus, not of yours:\n${error instanceof Error ? error.stack : String(error)}\n`)
   return 1
+}
+
+/** yargs' messages may have several lines and no full stop. */
+function sentence(message: string): string {
+  return message.replaceAll('\n', ': ').replace(/[^.?!]$/, '$&.')
 }

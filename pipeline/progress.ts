@@ -35,7 +35,7 @@ export class Progress {
   readonly #multibar: MultiBar | undefined
   readonly #timer: NodeJS.Timeout
   readonly #started = performance.now()
-  #printed = ''
+  readonly #printed = new Map<string, string>()
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
     if (stream.isTTY && !process.env.CI) {
@@ -100,16 +100,18 @@ export class Progress {
     bar?.update(value, payload)
   }
 
+  /** Only what has changed since the last line. */
   #printLine() {
     const parts = [...this.#stages].flatMap(([id, { expected, counts, gauges }]) => {
       if (!expected) return []
-      const value = counts.get(expected.counter) ?? 0
-      return [`${id} ${value}/${expected.total} ${expected.counter}${notes(gauges)}`]
+      const part = `${id} ${counts.get(expected.counter) ?? 0}/${expected.total} ${expected.counter}${notes(gauges)}`
+      if (this.#printed.get(id) === part) return []
+      this.#printed.set(id, part)
+      return [part]
     })
-    const line = parts.join(' | ')
-    if (line === '' || line === this.#printed) return
-    this.#printed = line
-    process.stderr.write(`${((performance.now() - this.#started) / 1000).toFixed(0).padStart(4)} s  ${line}\n`)
+    if (parts.length === 0) return
+    const seconds = ((performance.now() - this.#started) / 1000).toFixed(0).padStart(4)
+    process.stderr.write(`${seconds} s  ${parts.join(', ')}\n`)
   }
 }
 

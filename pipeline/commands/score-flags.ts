@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { builtInGraph } from '../graphs.ts'
 import type { Assignment } from '../graph/parse.ts'
@@ -63,7 +64,7 @@ export function trainedTokenizer({ out }: Pick<ScoreFlags, 'out'>): string {
 }
 
 function readAssignments(flags: ScoreFlags): Assignment[] {
-  const isText = flags.format ? flags.format === 'text' : !flags.input.some((path) => /\.(jsonl|ndjson|json)(\.(gz|zst))?$/.test(path))
+  const isText = (flags.format ?? formatOf(flags.input)) === 'text'
   const options = {
     paths: flags.input,
     ...(!isText && flags.field !== undefined && { field: flags.field }),
@@ -74,4 +75,19 @@ function readAssignments(flags: ScoreFlags): Assignment[] {
     { path: ['stages', 'read'], value: { use: isText ? 'read-text' : 'read-jsonl', with: options } },
     { path: ['stages', 'split', 'with', 'by'], value: flags.split },
   ]
+}
+
+/** JSON Lines where a path, or a file in a folder that is a path, has their extension. */
+function formatOf(paths: readonly string[]): 'jsonl' | 'text' {
+  const names = paths.flatMap((path) => [path, ...filesIn(path)])
+  return names.some((name) => /\.(jsonl|ndjson)(\.(gz|zst))?$/.test(name)) ? 'jsonl' : 'text'
+}
+
+/** Names in a folder and those below it; none where the path is no folder, which the reader will speak of. */
+function filesIn(path: string): string[] {
+  try {
+    return readdirSync(path, { recursive: true, encoding: 'utf8' })
+  } catch {
+    return []
+  }
 }

@@ -1,0 +1,37 @@
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import nodeUtil from 'node:util'
+import * as tf from '@tensorflow/tfjs-core'
+import type { BackendDescription } from './backend.ts'
+
+/** The part of the native back end that is not in tfjs-core's own interface. */
+interface NativeBackend {
+  readonly isUsingGpuDevice: boolean
+  readonly binding: { readonly TF_Version: string }
+}
+
+/**
+ * Loads libtensorflow through @tensorflow/tfjs-node-gpu and makes it tfjs-core's back end.
+ *
+ * @throws whatever keeps the package or its native library from loading.
+ */
+export async function activateTensorflow(): Promise<BackendDescription> {
+  // libtensorflow reads it once, while loading; below 2 it greets every process with several lines.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+  defineIsNullOrUndefined()
+  // Not an import: the package is optional, and neither types nor modules of ours may need it to be there.
+  createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu')
+  if (!(await tf.setBackend('tensorflow'))) throw new Error('@tensorflow/tfjs-node-gpu did not initialize')
+  const { isUsingGpuDevice, binding } = tf.backend() as unknown as NativeBackend
+  return {
+    device: isUsingGpuDevice ? 'GPU' : 'CPU',
+    version: `libtensorflow ${binding.TF_Version}`,
+    threads: availableParallelism(),
+  }
+}
+
+/** The package calls `util.isNullOrUndefined`, which Node 23 took away. */
+function defineIsNullOrUndefined() {
+  const legacy = nodeUtil as { isNullOrUndefined?: (value: unknown) => boolean }
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined
+}
