@@ -5,7 +5,12 @@ import tseslint from 'typescript-eslint'
 const oneWay = (folders) => ({
   'no-restricted-imports': [
     'error',
-    { patterns: folders.map((folder) => ({ regex: `^(\\.\\./)+${folder}/`, message: 'Imports point one way: pipeline, then stages, then scoring and schemas.' })) },
+    {
+      patterns: folders.map((folder) => ({
+        regex: `^(\\.\\./)+${folder}/`,
+        message: 'Imports point one way: pipeline, then stages, then scoring and schemas.',
+      })),
+    },
   ],
 })
 
@@ -15,7 +20,12 @@ export default tseslint.config(
   ...tseslint.configs.recommendedTypeChecked,
   prettier,
   {
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.js'] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['*.js'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/require-await': 'off',

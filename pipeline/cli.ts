@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import yargs from 'yargs'
+import yargs, { type CommandModule } from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { UserError } from '../schemas/user-error.ts'
 import { commands } from './commands/index.ts'
@@ -9,8 +9,10 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   const parser = yargs(hideBin(process.argv))
     .scriptName('npm run pipeline --')
-    .usage('$0 <command>\n\nScore a corpus once, order it into a curriculum, train a small language model on it.')
-    .command([...commands])
+    .usage(
+      '$0 <command>\n\nScore a corpus once, order it into a curriculum, train a small language model on it.',
+    )
+    .command([...commands] as CommandModule[])
     .demandCommand(1, 'Name a command, such as `score` or `train`.')
     .recommendCommands()
     .strict()
@@ -36,7 +38,9 @@ function report(error: unknown): number {
     process.stderr.write('Stopped.\n')
     return 130
   }
-  process.stderr.write(`This is a fault of gradus, not of yours:\n${error instanceof Error ? error.stack : String(error)}\n`)
+  process.stderr.write(
+    `This is a fault of gradus, not of yours:\n${error instanceof Error ? error.stack : String(error)}\n`,
+  )
   return 1
 }
 

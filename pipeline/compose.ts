@@ -1,11 +1,14 @@
 import { Readable } from 'node:stream'
 import highland from 'highland'
-import { type EdgeKind, edgeKinds } from '../stages/edges.ts'
+import { type EdgeItems, type EdgeKind, edgeKinds } from '../stages/edges.ts'
 import type { StageContext } from '../stages/stage.ts'
 import { consumers, type Graph, type GraphNode } from './graph/graph.ts'
 
+type Item = EdgeItems[EdgeKind]
+type Context = StageContext<Record<string, unknown>>
+
 /** Gives the context in which a node's stage runs. */
-export type ContextOf = (node: GraphNode, signal: AbortSignal) => StageContext<unknown>
+export type ContextOf = (node: GraphNode, signal: AbortSignal) => Context
 
 /**
  * Runs every stage of a graph once, from its sources to its ends.
@@ -22,7 +25,7 @@ export async function runGraph(graph: Graph, signal: AbortSignal, contextOf: Con
   if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   const readables: Readable[] = []
-  const outputs = new Map<string, Highland.Stream<unknown>>()
+  const outputs = new Map<string, Highland.Stream<Item>>()
   try {
     signal.throwIfAborted()
     const ends: Promise<void>[] = []
@@ -44,30 +47,33 @@ export async function runGraph(graph: Graph, signal: AbortSignal, contextOf: Con
   }
 }
 
-function start(node: GraphNode, items: Highland.Stream<unknown>, context: StageContext<unknown>): Readable {
-  const kind = node.stage.emits as EdgeKind | undefined
-  const readAhead = kind ? edgeKinds[kind].readAhead : 0
-  return Readable.from(node.stage.run(pull(items, context.signal), context), { objectMode: true, highWaterMark: readAhead })
+function start(node: GraphNode, items: Highland.Stream<Item>, context: Context): Readable {
+  const { emits } = node.stage
+  const readAhead = emits ? edgeKinds[emits].readAhead : 0
+  return Readable.from(node.stage.run(pull(items, context.signal), context), {
+    objectMode: true,
+    highWaterMark: readAhead,
+  })
 }
 
 /** What a node takes: nothing, one stage's items, or several stages' items one stage after the other. */
-function input(graph: Graph, node: GraphNode, outputs: ReadonlyMap<string, Highland.Stream<unknown>>) {
+function input(graph: Graph, node: GraphNode, outputs: ReadonlyMap<string, Highland.Stream<Item>>) {
   const streams = node.from.map((id) => {
-    const output = outputs.get(id) as Highland.Stream<unknown>
+    const output = outputs.get(id) as Highland.Stream<Item>
     return consumers(graph, id).length > 1 ? output.fork() : output
   })
   if (streams.length === 1) return streams[0]
   // Merging by arrival would make the result depend on timing.
-  return streams.length === 0 ? highland<unknown>([]) : highland(streams).sequence()
+  return streams.length === 0 ? highland<Item>([]) : highland(streams).sequence()
 }
 
 /** A highland stream that asks the readable for an item only when it is itself asked. */
-function surface(readable: Readable): Highland.Stream<unknown> {
+function surface(readable: Readable): Highland.Stream<Item> {
   const items = readable[Symbol.asyncIterator]()
-  return highland<unknown>((push, next) => {
+  return highland<Item>((push, next) => {
     items.next().then(
       ({ done, value }) => {
-        push(null, done ? highland.nil : value)
+        push(null, done ? highland.nil : (value as Item))
         if (!done) next()
       },
       (error: Error) => {
@@ -82,26 +88,32 @@ function surface(readable: Readable): Highland.Stream<unknown> {
  * The items of a highland stream, each asked for when the one before it is done with.
  * @throws the signal's reason once it is aborted, even where the stream would never answer again.
  */
-async function* pull(stream: Highland.Stream<unknown>, signal: AbortSignal): AsyncGenerator<unknown, void, undefined> {
+async function* pull(
+  stream: Highland.Stream<Item>,
+  signal: AbortSignal,
+): AsyncGenerator<Item, void, undefined> {
   let interrupt = () => {}
   const onAbort = () => interrupt()
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     for (;;) {
-      const item = await new Promise<unknown>((resolve, reject) => {
+      const next = await new Promise<{ item?: Item }>((resolve, reject) => {
         interrupt = () => reject(signal.reason as Error)
         if (signal.aborted) interrupt()
-        else stream.pull((error, value) => (error ? reject(error) : resolve(value)))
+        else
+          stream.pull((error, item) =>
+            error ? reject(error) : resolve(highland.isNil(item) ? {} : { item }),
+          )
       })
-      if (item === highland.nil) return
-      yield item
+      if (next.item === undefined) return
+      yield next.item
     }
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
 }
 
-async function drain(stream: Highland.Stream<unknown>, signal: AbortSignal): Promise<void> {
+async function drain(stream: Highland.Stream<Item>, signal: AbortSignal): Promise<void> {
   const items = pull(stream, signal)
   while (!(await items.next()).done);
 }

@@ -23,7 +23,11 @@ export interface MetricInspection {
    * Documents a bin; the bins share the range from `lowest` to `highest` evenly. It leaves out the 1/32 of documents
    * at either end, which would squeeze the others into few bins.
    */
-  readonly histogram: { readonly lowest: number; readonly highest: number; readonly counts: readonly number[] }
+  readonly histogram: {
+    readonly lowest: number
+    readonly highest: number
+    readonly counts: readonly number[]
+  }
   readonly easiest: readonly Extreme[]
   readonly hardest: readonly Extreme[]
 }
@@ -34,7 +38,10 @@ const beginningLength = 70
 
 /** Looks at every metric of shards in one pass over their scores, and fetches the documents at the ends. */
 export async function inspectShards(shards: Shards): Promise<MetricInspection[]> {
-  const ranges = shards.metrics.map(({ sketch: { quantiles } }) => ({ lowest: quantiles[1] ?? 0, highest: quantiles.at(-2) ?? 0 }))
+  const ranges = shards.metrics.map(({ sketch: { quantiles } }) => ({
+    lowest: quantiles[1] ?? 0,
+    highest: quantiles.at(-2) ?? 0,
+  }))
   const counts = shards.metrics.map(() => new Array<number>(bins).fill(0))
   const lows = shards.metrics.map((): Place[] => [])
   const highs = shards.metrics.map((): Place[] => [])
@@ -57,7 +64,10 @@ export async function inspectShards(shards: Shards): Promise<MetricInspection[]>
   }
   const documents = await fetchDocuments(shards, [...lows, ...highs].flat())
   const extremes = (places: readonly Place[]) =>
-    places.map((place) => ({ value: place.value, ...(documents.get(`${place.part}:${place.row}`) as Omit<Extreme, 'value'>) }))
+    places.map((place) => ({
+      value: place.value,
+      ...(documents.get(`${place.part}:${place.row}`) as Omit<Extreme, 'value'>),
+    }))
   return shards.metrics.map(({ name, hardEnd, sketch: { mean, quantiles, flagged } }, metric) => {
     const [low, high] = [extremes(lows[metric]), extremes(highs[metric])]
     return {
@@ -89,7 +99,10 @@ function keepFirst(places: Place[], place: Place, compare: (a: Place, b: Place) 
 }
 
 /** Ids and beginnings by `part:row`; reads only the parts that hold one of the places. */
-async function fetchDocuments(shards: Shards, places: readonly Place[]): Promise<Map<string, Omit<Extreme, 'value'>>> {
+async function fetchDocuments(
+  shards: Shards,
+  places: readonly Place[],
+): Promise<Map<string, Omit<Extreme, 'value'>>> {
   const wanted = new Set(places.map(({ part, row }) => `${part}:${row}`))
   const found = new Map<string, Omit<Extreme, 'value'>>()
   for (const part of new Set(places.map(({ part }) => part))) {
@@ -99,7 +112,10 @@ async function fetchDocuments(shards: Shards, places: readonly Place[]): Promise
         const key = `${part}:${firstRow + i}`
         if (!wanted.has(key)) continue
         const line = texts.text(i).replaceAll(/\s+/g, ' ').trim()
-        found.set(key, { id: ids.text(i), beginning: line.length > beginningLength ? `${line.slice(0, beginningLength)}…` : line })
+        found.set(key, {
+          id: ids.text(i),
+          beginning: line.length > beginningLength ? `${line.slice(0, beginningLength)}…` : line,
+        })
       }
     }
   }

@@ -75,7 +75,9 @@ export class Progress {
 
   /** Everything that stages dropped, with the reasons. */
   drops(): { id: string; reason: string; rows: number }[] {
-    return [...this.#stages].flatMap(([id, { drops }]) => [...drops].map(([reason, rows]) => ({ id, reason, rows })))
+    return [...this.#stages].flatMap(([id, { drops }]) =>
+      [...drops].map(([reason, rows]) => ({ id, reason, rows })),
+    )
   }
 
   #show() {

@@ -18,7 +18,10 @@ export function summarize(run: RunRecord, folder: string): string {
   const rows: [string, string][] = [
     ['bits per byte, held out', bitsPerByte(run.before, run.after)],
     ['tokens per second', Math.round(run.tokensPerSecond).toLocaleString('en')],
-    ['model', `${run.parameters.toLocaleString('en')} parameters, ${run.steps} steps, ${run.tokens.toLocaleString('en')} tokens`],
+    [
+      'model',
+      `${run.parameters.toLocaleString('en')} parameters, ${run.steps} steps, ${run.tokens.toLocaleString('en')} tokens`,
+    ],
     ['back end', `${run.backend.name} on ${run.backend.device}: ${run.backend.reason}`],
     ['run', folder],
   ]

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { z } from 'zod'
 import type { Unit } from '../stages/documents/unit.ts'
 import type { Log, StageContext, Stats } from '../stages/stage.ts'
 import { UserError } from '../schemas/user-error.ts'
@@ -32,26 +33,37 @@ export async function run(graph: Graph, options: RunOptions): Promise<RunSummary
   const { source, sink } = cut
   const units = (await source.stage.units?.(contextOf(source, options, options.signal))) ?? []
   // The sink counts by its version alone: where it writes does not change what it writes.
-  const identities = [...(await identitiesOf(ancestors(graph, sink.id))), [sink.stage.name, sink.stage.version]]
+  const identities = [
+    ...(await identitiesOf(ancestors(graph, sink.id))),
+    [sink.stage.name, sink.stage.version],
+  ]
   const planned = units.map((unit) => ({ unit, key: keyOf(unit, identities) }))
   const todo = (await sink.stage.unfinished?.(planned, contextOf(sink, options, options.signal))) ?? units
   for (const unit of todo) {
     const key = keyOf(unit, identities)
-    await runGraph(graph, options.signal, (node, signal) => ({ ...contextOf(node, options, signal), unit, key }))
+    await runGraph(graph, options.signal, (node, signal) => ({
+      ...contextOf(node, options, signal),
+      unit,
+      key,
+    }))
   }
   return { units: units.length, reused: units.length - todo.length }
 }
 
-function contextOf(node: GraphNode, { log, stats }: RunOptions, signal: AbortSignal): StageContext<unknown> {
-  return { options: node.options, signal, log, stats: stats(node.id) }
+function contextOf(
+  node: GraphNode,
+  options: RunOptions,
+  signal: AbortSignal,
+): StageContext<Record<string, unknown>> {
+  return { options: node.options, signal, log: options.log, stats: options.stats(node.id) }
 }
 
 function findCut(graph: Graph): { source: GraphNode; sink: GraphNode } | undefined {
-  const sink = graph.nodes.find(({ stage }) => stage.unfinished)
+  const sink = graph.nodes.find((node) => 'unfinished' in node.stage)
   if (!sink) return undefined
   const sources = graph.nodes.filter(({ stage }) => stage.accepts.length === 0)
   const [source] = sources
-  if (sources.length > 1 || !source.stage.units) {
+  if (sources.length > 1 || !('units' in source.stage)) {
     throw new UserError(
       `\`${sink.id}\` in ${graph.file} writes units, so the graph needs one source that reads files; it has ${sources.map(({ id }) => id).join(', ')}.`,
     )
@@ -62,23 +74,25 @@ function findCut(graph: Graph): { source: GraphNode; sink: GraphNode } | undefin
 /** What the stages before the sink amount to, apart from the text: names, versions and options that matter. */
 async function identitiesOf(nodes: readonly GraphNode[]): Promise<unknown[]> {
   return Promise.all(
-    nodes.map(async ({ stage, options }) => [
-      stage.name,
-      stage.version,
-      stage.identity ? await stage.identity(options) : withoutCosmetics({ stage, options }),
+    nodes.map(async (node) => [
+      node.stage.name,
+      node.stage.version,
+      (await node.stage.identity?.(node.options)) ?? withoutCosmetics(node),
     ]),
   )
 }
 
-function withoutCosmetics({ stage, options }: Pick<GraphNode, 'stage' | 'options'>): Record<string, unknown> {
-  const shape = stage.options.shape as Record<string, { meta?(): { cosmetic?: boolean } | undefined }>
+function withoutCosmetics({ stage, options }: GraphNode): Record<string, unknown> {
+  const { shape } = stage.options
   return Object.fromEntries(
     Object.entries(options)
-      .filter(([name]) => !shape[name]?.meta?.()?.cosmetic)
+      .filter(([name]) => !(shape[name] as z.ZodType).meta()?.cosmetic)
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   )
 }
 
 function keyOf(unit: Unit, identities: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify([unit.hash, identities])).digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify([unit.hash, identities]))
+    .digest('hex')
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { EdgeKind } from '../stages/edges.ts'
 import type { Stage } from '../stages/stage.ts'
 
 interface OptionReference {
@@ -26,7 +25,7 @@ export function optionsOf(stage: Stage): OptionReference[] {
 
 /** `documents -> tokenized`; a source has nothing before its arrow, a sink nothing behind it. */
 export function signatureOf({ accepts, emits }: Stage): string {
-  return [(accepts as readonly EdgeKind[]).join(' | '), '->', emits ?? ''].join(' ').trim()
+  return [accepts.join(' | '), '->', emits ?? ''].join(' ').trim()
 }
 
 /** The reference of all stages as Markdown: docs/stages.md. */
@@ -39,7 +38,12 @@ export function stagesMarkdown(stages: Iterable<Stage>): string {
         `| \`${option.name}\` | ${cell(option.type)} | ${option.default === undefined ? (option.required ? 'required' : '') : `\`${cell(option.default)}\``} | ${cell(option.description)} |`,
     )
     const table = ['| option | type | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
-    return [`## ${stage.name}`, stage.summary, `\`${signatureOf(stage)}\`, version ${stage.version}`, ...(rows.length > 0 ? [table] : [])].join('\n\n')
+    return [
+      `## ${stage.name}`,
+      stage.summary,
+      `\`${signatureOf(stage)}\`, version ${stage.version}`,
+      ...(rows.length > 0 ? [table] : []),
+    ].join('\n\n')
   })
   return [
     '# Stages',
@@ -51,7 +55,12 @@ export function stagesMarkdown(stages: Iterable<Stage>): string {
 
 /** The JSON Schema of a graph, for editors: schemas/graph.schema.json. */
 export function graphSchema(stages: Iterable<Stage>): object {
-  const common = { from: { description: 'Id of the stage, or ids of the stages, whose items it takes; left out: the one before.', anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, minItems: 1 }] } }
+  const common = {
+    from: {
+      description: 'Id of the stage, or ids of the stages, whose items it takes; left out: the one before.',
+      anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, minItems: 1 }],
+    },
+  }
   const alternatives = [...stages].map((stage) => {
     const { $schema: _, ...options } = jsonSchema(stage)
     return {
@@ -66,7 +75,9 @@ export function graphSchema(stages: Iterable<Stage>): object {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'gradus graph',
     type: 'object',
-    properties: { stages: { type: 'object', minProperties: 1, additionalProperties: { oneOf: alternatives } } },
+    properties: {
+      stages: { type: 'object', minProperties: 1, additionalProperties: { oneOf: alternatives } },
+    },
     required: ['stages'],
     additionalProperties: false,
   }
@@ -87,7 +98,7 @@ interface JsonSchema {
 }
 
 function jsonSchema(stage: Stage): JsonSchema {
-  return z.toJSONSchema(stage.options as z.ZodObject, { io: 'input', unrepresentable: 'any' }) as JsonSchema
+  return z.toJSONSchema(stage.options, { io: 'input', unrepresentable: 'any' }) as JsonSchema
 }
 
 function typeOf(schema: JsonSchema): string {

@@ -49,20 +49,31 @@ export async function writeSafetensors(
  */
 export async function readSafetensors(path: string): Promise<Map<string, StoredTensor>> {
   const broken = (what: string) =>
-    new UserError(`\`${path}\` is not a whole safetensors file: ${what}. Take another checkpoint, or write this one anew.`)
+    new UserError(
+      `\`${path}\` is not a whole safetensors file: ${what}. Take another checkpoint, or write this one anew.`,
+    )
   await using file = await open(path)
   const { size } = await file.stat()
   if (size < prefixBytes) throw broken(`it has ${size} bytes`)
   const headerBytes = Number((await readAt(file, 0, prefixBytes)).readBigUInt64LE())
-  if (headerBytes > Math.min(size - prefixBytes, maxHeaderBytes)) throw broken('its header is longer than the file')
+  if (headerBytes > Math.min(size - prefixBytes, maxHeaderBytes))
+    throw broken('its header is longer than the file')
   const entries = readHeader(await readAt(file, prefixBytes, headerBytes), broken)
   const dataBytes = size - prefixBytes - headerBytes
   let expected = 0
   const tensors = new Map<string, StoredTensor>()
-  for (const [name, { dtype, shape, data_offsets: [start, end] }] of entries) {
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [start, end],
+    },
+  ] of entries) {
     if (dtype !== 'F32') throw broken(`\`${name}\` holds ${dtype} and not F32`)
     const bytes = shape.reduce((product, size) => product * size, 4)
-    if (start !== expected || end - start !== bytes || end > dataBytes) throw broken(`\`${name}\` does not lie where it should`)
+    if (start !== expected || end - start !== bytes || end > dataBytes)
+      throw broken(`\`${name}\` does not lie where it should`)
     expected = end
     const data = await readAt(file, prefixBytes + headerBytes + start, bytes)
     tensors.set(name, { shape, values: new Float32Array(data.buffer, data.byteOffset, bytes / 4) })
@@ -81,20 +92,24 @@ function readHeader(json: Buffer, broken: (what: string) => UserError): [string,
   }
   if (typeof header !== 'object' || header === null) throw broken('its header is not a map')
   const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
-  for (const [name, entry] of entries) if (!isEntry(entry)) throw broken(`its header does not describe \`${name}\``)
-  return (entries as [string, Entry][]).sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1])
+  for (const [name, entry] of entries)
+    if (!isEntry(entry)) throw broken(`its header does not describe \`${name}\``)
+  return (entries as [string, Entry][]).sort(
+    ([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1],
+  )
 }
 
 function isEntry(value: unknown): value is Entry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Partial<Entry>
-  const areSizes = (list: unknown) => Array.isArray(list) && list.every((size) => Number.isSafeInteger(size) && size >= 0)
+  const areSizes = (list: unknown) =>
+    Array.isArray(list) && list.every((size) => Number.isSafeInteger(size) && size >= 0)
   return typeof dtype === 'string' && areSizes(shape) && areSizes(offsets) && offsets?.length === 2
 }
 
 /** Its own buffer, at offset 0, so that float views are aligned. */
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.from(new ArrayBuffer(length))
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const { bytesRead } = await file.read(buffer, done, length - done, position + done)
     if (bytesRead === 0) throw new UserError('A file became shorter while it was read.')
     done += bytesRead

@@ -15,6 +15,8 @@ export const flags = {
   censored: 2,
   /** The document was measured in part. */
   truncated: 4,
+  /** Most of the text is in letters that the metric does not know; the value says little about it. */
+  foreign: 8,
 } as const
 
 /** Measures documents one after the other; `flags` holds those of the document measured last. */

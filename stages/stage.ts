@@ -75,8 +75,7 @@ export interface StageDefinition<
 }
 
 /** Any stage, for code that handles them all alike. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a registry holds stages of every item and option type
-export type Stage = StageDefinition<any, any, any>
+export type Stage = StageDefinition
 
 /** Declares a stage. The one declaration drives the registry, option checks, documentation and cache keys. */
 export function defineStage<

@@ -24,22 +24,64 @@ export const generate: CommandModule<object, Flags> = {
   describe: 'Let a trained model continue a text',
   builder: (yargs) =>
     yargs
-      .positional('run', { type: 'string', demandOption: true, describe: 'Folder of a run, or of one of its checkpoints' })
-      .option('prompt', { type: 'string', requiresArg: true, default: '', describe: 'Text to continue [default: the start of a document]' })
+      .positional('run', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Folder of a run, or of one of its checkpoints',
+      })
+      .option('prompt', {
+        type: 'string',
+        requiresArg: true,
+        default: '',
+        describe: 'Text to continue [default: the start of a document]',
+      })
       .option('tokens', { type: 'number', requiresArg: true, default: 100, describe: 'Most tokens to add' })
-      .option('samples', { type: 'number', requiresArg: true, default: 1, describe: 'Texts to write, each with the next seed' })
-      .option('temperature', { type: 'number', requiresArg: true, default: 0.8, describe: 'Above 1 bolder, below 1 safer, 0 always the likeliest token' })
-      .option('top-k', { type: 'number', requiresArg: true, default: 0, describe: 'Draw from so many of the likeliest tokens; 0 for all' })
-      .option('top-p', { type: 'number', requiresArg: true, default: 1, describe: 'Draw from the likeliest tokens that reach this probability' })
-      .option('seed', { type: 'number', requiresArg: true, default: 1, describe: 'Another seed gives another text' })
-      .option('backend', { choices: backendChoices, default: 'auto' as const, describe: 'What computes' }) as unknown as Argv<Flags>,
+      .option('samples', {
+        type: 'number',
+        requiresArg: true,
+        default: 1,
+        describe: 'Texts to write, each with the next seed',
+      })
+      .option('temperature', {
+        type: 'number',
+        requiresArg: true,
+        default: 0.8,
+        describe: 'Above 1 bolder, below 1 safer, 0 always the likeliest token',
+      })
+      .option('top-k', {
+        type: 'number',
+        requiresArg: true,
+        default: 0,
+        describe: 'Draw from so many of the likeliest tokens; 0 for all',
+      })
+      .option('top-p', {
+        type: 'number',
+        requiresArg: true,
+        default: 1,
+        describe: 'Draw from the likeliest tokens that reach this probability',
+      })
+      .option('seed', {
+        type: 'number',
+        requiresArg: true,
+        default: 1,
+        describe: 'Another seed gives another text',
+      })
+      .option('backend', {
+        choices: backendChoices,
+        default: 'auto' as const,
+        describe: 'What computes',
+      }) as unknown as Argv<Flags>,
   async handler({ run, prompt, samples, backend, ...sampling }) {
     checkSampling(sampling)
     const { config, tensors, endOfText, tokenizer: path } = await readCheckpoint(run)
     const { tokenizer } = await openTokenizer(path)
     // A document's first token was predicted from the end of the one before it.
     const ids = [endOfText, ...(await tokenizer.encode(prompt, null, { addSpecialTokens: false })).getIds()]
-    const model = new Model(config, new Map([...tensors].map(([name, { values }]) => [name, values])), await openBackend(backend))
+    const model = new Model(
+      config,
+      new Map([...tensors].map(([name, { values }]) => [name, values])),
+      await openBackend(backend),
+    )
     try {
       for (let sample = 0; sample < samples; sample++) {
         const added = await continueText(model, ids, { ...sampling, seed: sampling.seed + sample, endOfText })
@@ -52,9 +94,17 @@ export const generate: CommandModule<object, Flags> = {
   },
 }
 
-function checkSampling({ temperature, topP, topK, tokens }: Pick<Flags, 'temperature' | 'topP' | 'topK' | 'tokens'>) {
+function checkSampling({
+  temperature,
+  topP,
+  topK,
+  tokens,
+}: Pick<Flags, 'temperature' | 'topP' | 'topK' | 'tokens'>) {
   if (!(temperature >= 0)) throw new UserError(`--temperature is ${temperature}, and it must be 0 or more.`)
-  if (!(topP > 0 && topP <= 1)) throw new UserError(`--top-p is ${topP}, and it must be above 0 and at most 1.`)
-  if (!(Number.isInteger(topK) && topK >= 0)) throw new UserError(`--top-k is ${topK}, and it must be a whole number, 0 for all.`)
-  if (!(Number.isInteger(tokens) && tokens > 0)) throw new UserError(`--tokens is ${tokens}, and it must be a whole number above 0.`)
+  if (!(topP > 0 && topP <= 1))
+    throw new UserError(`--top-p is ${topP}, and it must be above 0 and at most 1.`)
+  if (!(Number.isInteger(topK) && topK >= 0))
+    throw new UserError(`--top-k is ${topK}, and it must be a whole number, 0 for all.`)
+  if (!(Number.isInteger(tokens) && tokens > 0))
+    throw new UserError(`--tokens is ${tokens}, and it must be a whole number above 0.`)
 }

@@ -18,7 +18,11 @@ export const graph: CommandModule<object, Flags> = {
   builder: (yargs) =>
     yargs
       .positional('graph', { type: 'string', demandOption: true, describe: 'YAML file' })
-      .option('format', { choices: ['mermaid', 'dot', 'yaml'] as const, default: 'mermaid' as const, describe: 'What to write' })
+      .option('format', {
+        choices: ['mermaid', 'dot', 'yaml'] as const,
+        default: 'mermaid' as const,
+        describe: 'What to write',
+      })
       .options(setFlag),
   async handler({ graph: file, format, set }) {
     process.stdout.write(formats[format](await loadGraph(file, set)))

@@ -11,4 +11,14 @@ import { train } from './train.ts'
 
 /** In the order in which `--help` shows them: that of the work. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each command has flags of its own
-export const commands: readonly CommandModule<any, any>[] = [score, inspect, train, generate, plan, lint, graph, stages, doctor]
+export const commands: readonly CommandModule<any, any>[] = [
+  score,
+  inspect,
+  train,
+  generate,
+  plan,
+  lint,
+  graph,
+  stages,
+  doctor,
+]

@@ -7,7 +7,8 @@ import { formatNumber } from '../progress.ts'
 export const inspect: CommandModule<object, { shards: string }> = {
   command: 'inspect <shards>',
   describe: 'Show what scored shards hold: sizes, distributions, the easiest and the hardest documents',
-  builder: (yargs) => yargs.positional('shards', { type: 'string', demandOption: true, describe: 'Folder that `score` wrote' }),
+  builder: (yargs) =>
+    yargs.positional('shards', { type: 'string', demandOption: true, describe: 'Folder that `score` wrote' }),
   async handler({ shards: folder }) {
     const shards = await openShards(folder)
     const metrics = await inspectShards(shards)
@@ -24,11 +25,23 @@ function sizes({ folder, rows, tokenCount, byteCount, heldOut, vocabulary, parts
   ].join('\n')
 }
 
-function show({ name, hardEnd, mean, minimum, maximum, flagged, histogram, easiest, hardest }: MetricInspection): string {
+function show({
+  name,
+  hardEnd,
+  mean,
+  minimum,
+  maximum,
+  flagged,
+  histogram,
+  easiest,
+  hardest,
+}: MetricInspection): string {
   const { lowest, highest, counts } = histogram
   const bars = '▁▂▃▄▅▆▇█'
   const most = Math.max(...counts)
-  const curve = counts.map((count) => (count === 0 ? ' ' : bars[Math.ceil((count / most) * bars.length) - 1])).join('')
+  const curve = counts
+    .map((count) => (count === 0 ? ' ' : bars[Math.ceil((count / most) * bars.length) - 1]))
+    .join('')
   return [
     `${colors.bold(name)}  mean ${formatNumber(mean)}, from ${formatNumber(minimum)} to ${formatNumber(maximum)}; ${hardEnd} is hard${flagged > 0 ? `; ${flagged.toLocaleString('en')} flagged` : ''}`,
     `  ${formatNumber(lowest)} ▕${curve}▏ ${formatNumber(highest)}`,
@@ -39,7 +52,8 @@ function show({ name, hardEnd, mean, minimum, maximum, flagged, histogram, easie
 }
 
 function list(title: string, documents: readonly Extreme[]): string[] {
-  return documents.map(({ value, id, beginning }, i) =>
-    `  ${(i === 0 ? title : '').padEnd(8)} ${formatNumber(value).padStart(7)}  ${beginning} ${colors.dim(id)}`,
+  return documents.map(
+    ({ value, id, beginning }, i) =>
+      `  ${(i === 0 ? title : '').padEnd(8)} ${formatNumber(value).padStart(7)}  ${beginning} ${colors.dim(id)}`,
   )
 }

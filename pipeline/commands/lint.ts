@@ -9,13 +9,16 @@ export const lint: CommandModule<object, { graphs: string[]; set: readonly Assig
   command: 'lint <graphs..>',
   describe: 'Check graphs and show every problem with its place',
   builder: (yargs) =>
-    yargs.positional('graphs', { type: 'string', array: true, demandOption: true, describe: 'YAML files' }).options(setFlag),
+    yargs
+      .positional('graphs', { type: 'string', array: true, demandOption: true, describe: 'YAML files' })
+      .options(setFlag),
   async handler({ graphs, set }) {
     let failed = false
     for (const file of graphs) {
       const source = await readGraph(file, set)
       const { graph, diagnostics } = checkGraph(source, registry)
-      for (const diagnostic of diagnostics) process.stdout.write(`${formatDiagnostic(diagnostic, source.text)}\n`)
+      for (const diagnostic of diagnostics)
+        process.stdout.write(`${formatDiagnostic(diagnostic, source.text)}\n`)
       if (graph) process.stdout.write(`${file}: ${graph.nodes.length} stages, no errors\n`)
       else failed = true
     }

@@ -11,17 +11,30 @@ export const plan: CommandModule = {
   describe: 'Show the graph that a command line amounts to, with every option, and run nothing',
   builder: (yargs: Argv) =>
     yargs
-      .command('score', 'What `score` with these flags would run', scoreFlags, (flags) => show(scoreGraph(flags)))
-      .command('train [graph]', 'What `train` with these flags would run', trainFlags, (flags) => show(trainGraph(flags)))
+      .command('score', 'What `score` with these flags would run', scoreFlags, (flags) =>
+        show(scoreGraph(flags)),
+      )
+      .command('train [graph]', 'What `train` with these flags would run', trainFlags, (flags) =>
+        show(trainGraph(flags)),
+      )
       .command(
         '$0 <graph>',
         'What a graph file amounts to',
-        (own) => own.positional('graph', { type: 'string', demandOption: true, describe: 'YAML file' }).options(setFlag),
-        ({ graph, set }) => show({ file: graph, assignments: set as readonly Assignment[] }),
+        (own) =>
+          own
+            .positional('graph', { type: 'string', demandOption: true, describe: 'YAML file' })
+            .options(setFlag),
+        ({ graph, set }) => show({ file: graph, assignments: set }),
       ),
   handler: () => {},
 }
 
-async function show({ file, assignments }: { file: string; assignments: readonly Assignment[] }): Promise<void> {
+async function show({
+  file,
+  assignments,
+}: {
+  file: string
+  assignments: readonly Assignment[]
+}): Promise<void> {
   process.stdout.write(renderYaml(await loadGraph(file, assignments)))
 }

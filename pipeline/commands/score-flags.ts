@@ -20,16 +20,59 @@ export interface ScoreFlags {
 
 export function scoreFlags(yargs: Argv): Argv<ScoreFlags> {
   return yargs
-    .option('input', { type: 'string', array: true, demandOption: true, describe: 'Files, folders or globs: .jsonl or text, plain, .gz or .zst' })
-    .option('out', { type: 'string', demandOption: true, requiresArg: true, describe: 'Folder of the shards' })
-    .option('format', { choices: ['jsonl', 'text'] as const, describe: 'What the input is [default: by its name]' })
-    .option('field', { type: 'string', requiresArg: true, describe: 'JSON field that holds the text [default: text]' })
-    .option('split', { type: 'string', requiresArg: true, default: 'none', describe: 'none, blank-lines, separator:S or words:N' })
-    .option('metrics', { type: 'string', array: true, describe: 'Difficulty metrics [default: compression-ratio mtld flesch]' })
-    .option('tokenizer', { type: 'string', requiresArg: true, describe: 'A tokenizer.json [default: one is trained on the input]' })
-    .option('vocabulary', { type: 'number', requiresArg: true, default: 4096, describe: 'Tokens of the tokenizer that is trained' })
-    .option('held-out', { type: 'number', requiresArg: true, describe: 'Share of documents kept for evaluation [default: 0.05]' })
-    .option('max-rejected', { type: 'number', requiresArg: true, describe: 'Share of bad records that stops the run [default: 0.01]' })
+    .option('input', {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'Files, folders or globs: .jsonl or text, plain, .gz or .zst',
+    })
+    .option('out', {
+      type: 'string',
+      demandOption: true,
+      requiresArg: true,
+      describe: 'Folder of the shards',
+    })
+    .option('format', {
+      choices: ['jsonl', 'text'] as const,
+      describe: 'What the input is [default: by its name]',
+    })
+    .option('field', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'JSON field that holds the text [default: text]',
+    })
+    .option('split', {
+      type: 'string',
+      requiresArg: true,
+      default: 'none',
+      describe: 'none, blank-lines, separator:S or words:N',
+    })
+    .option('metrics', {
+      type: 'string',
+      array: true,
+      describe: 'Difficulty metrics [default: compression-ratio mtld flesch]',
+    })
+    .option('tokenizer', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'A tokenizer.json [default: one is trained on the input]',
+    })
+    .option('vocabulary', {
+      type: 'number',
+      requiresArg: true,
+      default: 4096,
+      describe: 'Tokens of the tokenizer that is trained',
+    })
+    .option('held-out', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'Share of documents kept for evaluation [default: 0.05]',
+    })
+    .option('max-rejected', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'Share of bad records that stops the run [default: 0.01]',
+    })
     .options(setFlag) as unknown as Argv<ScoreFlags>
 }
 
@@ -39,10 +82,22 @@ export function scoreGraph(flags: ScoreFlags): { file: string; assignments: Assi
     file: builtInGraph('score'),
     assignments: [
       ...readAssignments(flags),
-      { path: ['stages', 'tokenize', 'with', 'tokenizer'], value: flags.tokenizer ?? trainedTokenizer(flags) },
-      ...(flags.metrics ? [{ path: ['stages', 'score', 'with', 'metrics'], value: flags.metrics.flatMap((list) => list.split(',')) }] : []),
+      {
+        path: ['stages', 'tokenize', 'with', 'tokenizer'],
+        value: flags.tokenizer ?? trainedTokenizer(flags),
+      },
+      ...(flags.metrics
+        ? [
+            {
+              path: ['stages', 'score', 'with', 'metrics'],
+              value: flags.metrics.flatMap((list) => list.split(',')),
+            },
+          ]
+        : []),
       { path: ['stages', 'write', 'with', 'to'], value: flags.out },
-      ...(flags.heldOut === undefined ? [] : [{ path: ['stages', 'write', 'with', 'held-out'], value: flags.heldOut }]),
+      ...(flags.heldOut === undefined
+        ? []
+        : [{ path: ['stages', 'write', 'with', 'held-out'], value: flags.heldOut }]),
       ...flags.set,
     ],
   }
@@ -54,7 +109,10 @@ export function tokenizerGraph(flags: ScoreFlags): { file: string; assignments: 
     file: builtInGraph('tokenizer'),
     assignments: [
       ...readAssignments(flags),
-      { path: ['stages', 'train', 'with'], value: { to: trainedTokenizer(flags), vocabulary: flags.vocabulary } },
+      {
+        path: ['stages', 'train', 'with'],
+        value: { to: trainedTokenizer(flags), vocabulary: flags.vocabulary },
+      },
     ],
   }
 }

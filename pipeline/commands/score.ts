@@ -19,9 +19,15 @@ export const score: CommandModule<object, ScoreFlags> = {
       await execute(await loadGraph(training.file, training.assignments))
     }
     const { units, reused, progress } = await execute(graph)
-    for (const { rows, reason } of progress.drops()) process.stderr.write(`${rows} rows left out: ${reason}.\n`)
+    for (const { rows, reason } of progress.drops())
+      process.stderr.write(`${rows} rows left out: ${reason}.\n`)
     const shards = await openShards(flags.out)
-    const reuse = reused === 0 ? '' : reused === units ? '; all of them were there and are reused' : `; ${reused} of ${units} units were there and are reused`
+    const reuse =
+      reused === 0
+        ? ''
+        : reused === units
+          ? '; all of them were there and are reused'
+          : `; ${reused} of ${units} units were there and are reused`
     process.stdout.write(
       `${shards.rows.toLocaleString('en')} documents, ${shards.tokenCount.toLocaleString('en')} tokens in ${flags.out}${reuse} (${((performance.now() - started) / 1000).toFixed(1)} s)\n`,
     )

@@ -19,7 +19,10 @@ function listAll(): string {
   const width = Math.max(...all.map(({ name }) => name.length))
   const signatureWidth = Math.max(...all.map((stage) => signatureOf(stage).length))
   return all
-    .map((stage) => `${colors.bold(stage.name.padEnd(width))}  ${colors.dim(signatureOf(stage).padEnd(signatureWidth))}  ${stage.summary}\n`)
+    .map(
+      (stage) =>
+        `${colors.bold(stage.name.padEnd(width))}  ${colors.dim(signatureOf(stage).padEnd(signatureWidth))}  ${stage.summary}\n`,
+    )
     .join('')
 }
 
@@ -27,11 +30,17 @@ function showOne(name: string): string {
   const stage = registry.get(name)
   if (!stage) {
     const near = nearest(name, registry.keys())
-    throw new UserError(`There is no stage \`${name}\`. ${near ? `Did you mean \`${near}\`?` : '`stages` lists those there are.'}`)
+    throw new UserError(
+      `There is no stage \`${name}\`. ${near ? `Did you mean \`${near}\`?` : '`stages` lists those there are.'}`,
+    )
   }
   const options = optionsOf(stage).map(({ name, type, default: fallback, required, description }) => {
     const note = fallback !== undefined ? `default ${fallback}` : required ? 'required' : 'optional'
     return `  ${colors.bold(name)}  ${colors.dim(`${type}, ${note}`)}\n      ${description}\n`
   })
-  return [`${colors.bold(stage.name)}  ${colors.dim(`${signatureOf(stage)}, version ${stage.version}`)}\n`, `${stage.summary}\n`, ...options].join('')
+  return [
+    `${colors.bold(stage.name)}  ${colors.dim(`${signatureOf(stage)}, version ${stage.version}`)}\n`,
+    `${stage.summary}\n`,
+    ...options,
+  ].join('')
 }

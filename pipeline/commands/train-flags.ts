@@ -20,22 +20,58 @@ export interface TrainFlags {
   set: readonly Assignment[]
 }
 
-const sugar = ['shards', 'out', 'curriculum', 'ohem-ratio', 'granularity', 'steps', 'rows', 'length', 'learning-rate', 'seed'] as const
+const sugar = [
+  'shards',
+  'out',
+  'curriculum',
+  'ohem-ratio',
+  'granularity',
+  'steps',
+  'rows',
+  'length',
+  'learning-rate',
+  'seed',
+] as const
 
 export function trainFlags(yargs: Argv): Argv<TrainFlags> {
   return yargs
-    .positional('graph', { type: 'string', describe: 'A graph of your own; the flags below, but for --backend and --set, are for the built-in one' })
+    .positional('graph', {
+      type: 'string',
+      describe: 'A graph of your own; the flags below, but for --backend and --set, are for the built-in one',
+    })
     .option('shards', { type: 'string', requiresArg: true, describe: 'Folder that `score` wrote' })
     .option('out', { type: 'string', requiresArg: true, describe: 'Folder of the run' })
-    .option('curriculum', { type: 'string', describe: 'Order of the documents, such as warm-up or phases [default: warm-up; without the flag: random]' })
-    .option('ohem-ratio', { type: 'string', requiresArg: true, describe: 'Share of the batch that is worth a gradient, or a schedule such as issue-318 or release' })
-    .option('granularity', { choices: ['sequence', 'token'] as const, describe: 'What OHEM chooses [default: sequence]' })
+    .option('curriculum', {
+      type: 'string',
+      describe:
+        'Order of the documents, such as warm-up or phases [default: warm-up; without the flag: random]',
+    })
+    .option('ohem-ratio', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Share of the batch that is worth a gradient, or a schedule such as issue-318 or release',
+    })
+    .option('granularity', {
+      choices: ['sequence', 'token'] as const,
+      describe: 'What OHEM chooses [default: sequence]',
+    })
     .option('steps', { type: 'number', requiresArg: true, describe: 'Training steps [default: 300]' })
     .option('rows', { type: 'number', requiresArg: true, describe: 'Sequences a step [default: 16]' })
     .option('length', { type: 'number', requiresArg: true, describe: 'Tokens a sequence [default: 128]' })
-    .option('learning-rate', { type: 'number', requiresArg: true, describe: 'Peak learning rate [default: 0.003]' })
-    .option('seed', { type: 'number', requiresArg: true, describe: 'Seed of order, initial weights and selection [default: 1]' })
-    .option('backend', { choices: ['auto', 'tensorflow', 'wasm'] as const, describe: 'What computes [default: the first that works]' })
+    .option('learning-rate', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'Peak learning rate [default: 0.003]',
+    })
+    .option('seed', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'Seed of order, initial weights and selection [default: 1]',
+    })
+    .option('backend', {
+      choices: ['auto', 'tensorflow', 'wasm'] as const,
+      describe: 'What computes [default: the first that works]',
+    })
     .options(setFlag) as unknown as Argv<TrainFlags>
 }
 
@@ -55,7 +91,9 @@ export function trainGraph(flags: TrainFlags): { file: string; assignments: Assi
     return { file: flags.graph, assignments: [...backend, ...flags.set] }
   }
   if (flags.shards === undefined || flags.out === undefined) {
-    throw new UserError('`train` needs --shards, the folder that `score` wrote, and --out, a folder for the run; or the path of a graph.')
+    throw new UserError(
+      '`train` needs --shards, the folder that `score` wrote, and --out, a folder for the run; or the path of a graph.',
+    )
   }
   const { rows = 16, length = 128, steps = 300, seed = 1 } = flags
   const order = flags.curriculum === undefined ? 'random' : flags.curriculum || 'warm-up'

@@ -20,7 +20,9 @@ export const train: CommandModule<object, TrainFlags> = {
     const folder = runFolder(graph)
     if (folder !== undefined) {
       if (existsSync(join(folder, 'steps.jsonl'))) {
-        throw new UserError(`\`${folder}\` already holds a run, which stays as it is. Give another folder, or remove that one.`)
+        throw new UserError(
+          `\`${folder}\` already holds a run, which stays as it is. Give another folder, or remove that one.`,
+        )
       }
       await mkdir(folder, { recursive: true })
       await writeFile(join(folder, 'graph.yaml'), renderYaml(graph))

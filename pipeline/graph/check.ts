@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { type EdgeKind, edgeKinds } from '../../stages/edges.ts'
+import { edgeKinds } from '../../stages/edges.ts'
 import type { Stage } from '../../stages/stage.ts'
 import { type Diagnostic, listOf, nearest } from '../diagnostic.ts'
 import { ancestors, consumers, type Graph, type GraphNode } from './graph.ts'
@@ -46,7 +46,12 @@ function readNodes(value: unknown, registry: Registry, report: Report): GraphNod
   entries.forEach(([id, entry], index) => {
     const path = ['stages', id]
     if (!isRecord(entry)) {
-      report('error', path, `Stage \`${id}\` is not a map. Write ${id}: { use: STAGE, with: { OPTION: VALUE } }.`, 'key')
+      report(
+        'error',
+        path,
+        `Stage \`${id}\` is not a map. Write ${id}: { use: STAGE, with: { OPTION: VALUE } }.`,
+        'key',
+      )
       return
     }
     knownKeys(entry, ['use', 'from', 'with'], path, report)
@@ -62,13 +67,22 @@ function readNodes(value: unknown, registry: Registry, report: Report): GraphNod
 function findStage(use: unknown, id: string, registry: Registry, report: Report): Stage | undefined {
   const path = ['stages', id]
   if (typeof use !== 'string') {
-    report('error', path, `Stage \`${id}\` does not say which stage it uses. Add use: with one of the names that \`stages\` lists.`, 'key')
+    report(
+      'error',
+      path,
+      `Stage \`${id}\` does not say which stage it uses. Add use: with one of the names that \`stages\` lists.`,
+      'key',
+    )
     return undefined
   }
   const stage = registry.get(use)
   if (!stage) {
     const near = nearest(use, registry.keys())
-    report('error', [...path, 'use'], `There is no stage \`${use}\`. ${near ? `Did you mean \`${near}\`?` : '`stages` lists those there are.'}`)
+    report(
+      'error',
+      [...path, 'use'],
+      `There is no stage \`${use}\`. ${near ? `Did you mean \`${near}\`?` : '`stages` lists those there are.'}`,
+    )
   }
   return stage
 }
@@ -83,7 +97,12 @@ function readFrom(
   if (from === undefined) {
     if (isSource) return []
     if (before !== undefined) return [before]
-    report('error', ['stages', id], `Stage \`${id}\` comes first but takes items. Put a source, such as \`read-jsonl\`, before it.`, 'key')
+    report(
+      'error',
+      ['stages', id],
+      `Stage \`${id}\` comes first but takes items. Put a source, such as \`read-jsonl\`, before it.`,
+      'key',
+    )
     return undefined
   }
   if (isSource) {
@@ -98,13 +117,22 @@ function readFrom(
   const unknown = (list as string[]).filter((name) => !ids.includes(name))
   for (const name of unknown) {
     const near = nearest(name, ids)
-    report('error', path, `No stage of this graph has the id \`${name}\`. ${near ? `Did you mean \`${near}\`?` : `It has ${listOf(ids)}.`}`)
+    report(
+      'error',
+      path,
+      `No stage of this graph has the id \`${name}\`. ${near ? `Did you mean \`${near}\`?` : `It has ${listOf(ids)}.`}`,
+    )
   }
   return unknown.length === 0 ? (list as string[]) : undefined
 }
 
-function readOptions(given: unknown, id: string, stage: Stage, report: Report): GraphNode['options'] | undefined {
-  const schema = stage.options as z.ZodObject
+function readOptions(
+  given: unknown,
+  id: string,
+  stage: Stage,
+  report: Report,
+): GraphNode['options'] | undefined {
+  const schema = stage.options
   const path = ['stages', id, 'with']
   const result = schema.safeParse(given ?? {})
   if (result.success) return result.data
@@ -114,15 +142,28 @@ function readOptions(given: unknown, id: string, stage: Stage, report: Report): 
       const known = issue.path.length === 0 ? Object.keys(schema.shape) : []
       for (const key of issue.keys) {
         const near = nearest(key, known)
-        const remedy = near ? `Did you mean \`${near}\`?` : known.length > 0 ? `It has ${listOf(known)}.` : 'Remove it.'
+        const remedy = near
+          ? `Did you mean \`${near}\`?`
+          : known.length > 0
+            ? `It has ${listOf(known)}.`
+            : 'Remove it.'
         report('error', [...at, key], `\`${stage.name}\` has no option \`${key}\`. ${remedy}`, 'key')
       }
     } else if (issue.path.length > 0 && isMissing(given, issue.path)) {
       const name = issue.path.join('.')
-      report('error', ['stages', id], `\`${stage.name}\` needs the option \`${name}\`${described(schema, issue.path)}.`, 'key')
+      report(
+        'error',
+        ['stages', id],
+        `\`${stage.name}\` needs the option \`${name}\`${described(schema, issue.path)}.`,
+        'key',
+      )
     } else {
       const name = issue.path.length > 0 ? `Option \`${issue.path.join('.')}\`` : 'with:'
-      report('error', at, `${name} of \`${stage.name}\` is wrong: ${issue.message}${described(schema, issue.path)}.`)
+      report(
+        'error',
+        at,
+        `${name} of \`${stage.name}\` is wrong: ${issue.message}${described(schema, issue.path)}.`,
+      )
     }
   }
   return undefined
@@ -136,7 +177,11 @@ function sort(nodes: readonly GraphNode[], report: Report): GraphNode[] {
     if (sorted.has(node)) return true
     if (chain.includes(node.id)) {
       const circle = [...chain.slice(chain.indexOf(node.id)), node.id].reverse()
-      report('error', ['stages', node.id, 'from'], `The graph runs in a circle: ${circle.join(' -> ')}. Break it at one from:.`)
+      report(
+        'error',
+        ['stages', node.id, 'from'],
+        `The graph runs in a circle: ${circle.join(' -> ')}. Break it at one from:.`,
+      )
       return false
     }
     for (const id of node.from) {
@@ -155,30 +200,59 @@ function checkEdges(graph: Graph, report: Report) {
     for (const id of node.from) checkEdge(graph, id, node, report)
     const shared = node.from.length > 1 ? commonAncestor(graph, node.from) : undefined
     if (shared) {
-      report('error', ['stages', node.id, 'from'], `${listOf(node.from)} are read one after the other but both come from \`${shared}\`, so the run would stand still. Read \`${shared}\` twice, under two ids.`)
+      report(
+        'error',
+        ['stages', node.id, 'from'],
+        `${listOf(node.from)} are read one after the other but both come from \`${shared}\`, so the run would stand still. Read \`${shared}\` twice, under two ids.`,
+      )
     }
-    const kind = node.stage.emits as EdgeKind | undefined
+    const kind = node.stage.emits
     const takers = consumers(graph, node.id)
     if (!kind) continue
     if (takers.length > 1 && !edgeKinds[kind].shareable) {
-      report('error', ['stages', takers[1].id], `\`${node.id}\` emits ${kind}, which own tensors and go to one stage only, but ${listOf(takers.map(({ id }) => id))} take them.`, 'key')
+      report(
+        'error',
+        ['stages', takers[1].id],
+        `\`${node.id}\` emits ${kind}, which own tensors and go to one stage only, but ${listOf(takers.map(({ id }) => id))} take them.`,
+        'key',
+      )
     }
     if (takers.length === 0 && !edgeKinds[kind].shareable) {
-      report('error', ['stages', node.id], `Nothing takes the ${kind} of \`${node.id}\`. Add the stage that uses them.`, 'key')
+      report(
+        'error',
+        ['stages', node.id],
+        `Nothing takes the ${kind} of \`${node.id}\`. Add the stage that uses them.`,
+        'key',
+      )
     } else if (takers.length === 0 && kind !== 'steps') {
-      report('warning', ['stages', node.id], `Nothing takes the ${kind} of \`${node.id}\`: they are counted and dropped.`, 'key')
+      report(
+        'warning',
+        ['stages', node.id],
+        `Nothing takes the ${kind} of \`${node.id}\`: they are counted and dropped.`,
+        'key',
+      )
     }
   }
 }
 
 function checkEdge(graph: Graph, id: string, node: GraphNode, report: Report) {
-  const emits = graph.nodes.find((upstream) => upstream.id === id)?.stage.emits as EdgeKind | undefined
-  const accepts = node.stage.accepts as readonly EdgeKind[]
+  const emits = graph.nodes.find((upstream) => upstream.id === id)?.stage.emits
+  const accepts = node.stage.accepts
   const path = ['stages', node.id]
   if (!emits) {
-    report('error', path, `\`${id}\` is a sink and emits nothing, so \`${node.id}\` cannot stand behind it. Name another stage in from:.`, 'key')
+    report(
+      'error',
+      path,
+      `\`${id}\` is a sink and emits nothing, so \`${node.id}\` cannot stand behind it. Name another stage in from:.`,
+      'key',
+    )
   } else if (!accepts.includes(emits)) {
-    report('error', path, `\`${node.id}\` takes ${accepts.join(' or ')}, but \`${id}\` emits ${emits}. Put a stage between them, or name another one in from:.`, 'key')
+    report(
+      'error',
+      path,
+      `\`${node.id}\` takes ${accepts.join(' or ')}, but \`${id}\` emits ${emits}. Put a stage between them, or name another one in from:.`,
+      'key',
+    )
   }
 }
 
@@ -197,7 +271,12 @@ function knownKeys(record: Record<string, unknown>, known: readonly string[], pa
   for (const key of Object.keys(record)) {
     if (known.includes(key)) continue
     const near = nearest(key, known)
-    report('error', [...path, key], `Unknown key \`${key}\`. ${near ? `Did you mean \`${near}\`?` : `Known here: ${listOf(known)}.`}`, 'key')
+    report(
+      'error',
+      [...path, key],
+      `Unknown key \`${key}\`. ${near ? `Did you mean \`${near}\`?` : `Known here: ${listOf(known)}.`}`,
+      'key',
+    )
   }
 }
 
@@ -208,7 +287,8 @@ function described(schema: z.ZodObject, path: readonly PropertyKey[]): string {
 
 function isMissing(given: unknown, path: readonly PropertyKey[]): boolean {
   let value: unknown = given
-  for (const key of path) value = isRecord(value) || Array.isArray(value) ? (value as Record<PropertyKey, unknown>)[key] : undefined
+  for (const key of path)
+    value = isRecord(value) || Array.isArray(value) ? (value as Record<PropertyKey, unknown>)[key] : undefined
   return value === undefined
 }
 

@@ -27,8 +27,11 @@ export async function readGraph(file: string, assignments: readonly Assignment[]
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message
-    throw new UserError(`Cannot read the graph \`${file}\`: ${reason}. Give the path of a YAML graph, such as pipeline/graphs/train.yaml.`)
+    const reason =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message
+    throw new UserError(
+      `Cannot read the graph \`${file}\`: ${reason}. Give the path of a YAML graph, such as pipeline/graphs/train.yaml.`,
+    )
   }
   return parseGraph(text, file, assignments)
 }
@@ -64,10 +67,13 @@ export function parseAssignment(text: string): Assignment {
   const equals = text.indexOf('=')
   const path = text.slice(0, equals).split('.')
   if (equals < 1 || path.some((key) => key === '')) {
-    throw new UserError(`\`--set ${text}\` is not an assignment. Write it as --set stages.ohem.with.keep=0.5.`)
+    throw new UserError(
+      `\`--set ${text}\` is not an assignment. Write it as --set stages.ohem.with.keep=0.5.`,
+    )
   }
   const value = parseDocument(text.slice(equals + 1))
-  if (value.errors.length > 0) throw new UserError(`The value in \`--set ${text}\` is not YAML: ${value.errors[0].message}`)
+  if (value.errors.length > 0)
+    throw new UserError(`The value in \`--set ${text}\` is not YAML: ${value.errors[0].message}`)
   return { path, value: value.toJS() as unknown }
 }
 
@@ -84,7 +90,11 @@ function assign(document: Document, path: readonly string[], value: unknown) {
   document.setIn(path, document.createNode(value))
 }
 
-function offsetOf(document: Document, path: readonly (string | number)[], part: 'key' | 'value'): number | undefined {
+function offsetOf(
+  document: Document,
+  path: readonly (string | number)[],
+  part: 'key' | 'value',
+): number | undefined {
   if (part === 'key' && path.length > 0) {
     const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)
     if (!isMap(parent)) return undefined

@@ -1,5 +1,7 @@
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core'
+import type { Evaluation, StepRecord } from '../../schemas/run-record.ts'
 import type { Activations } from './model/activations.ts'
+import type { Kept } from './model/kept.ts'
 import type { Model } from './model/model.ts'
 
 /**
@@ -25,25 +27,35 @@ export interface Batch {
   readonly hardness: Float32Array
   /** `[B]` curriculum phase of the row's first document. */
   readonly phases: Int32Array
+  readonly corpus: CorpusDescription
+}
+
+/** What a model must know of the shards that its batches come from; the same object in every batch of a run. */
+export interface CorpusDescription {
+  /** Folder of the shards. */
+  readonly shards: string
+  /** Token ids of the tokenizer, special ones included: every id in a batch is below. */
+  readonly vocabulary: number
+  /** Id of the token that separates documents. */
+  readonly endOfText: number
 }
 
 export interface Forwarded {
   readonly batch: Batch
+  /** The model belongs to the forward stage, which disposes of it when the run ends. */
   readonly model: Model
   /** `[B, T]` cross-entropy of each target in nats. */
   readonly losses: Tensor2D
   /** What backward needs, by layer. */
   readonly activations: Activations
-  /** Milliseconds spent in forward. */
+  /** When the step began, by performance.now(). */
+  readonly startedAt: number
   readonly forwardMs: number
 }
 
-export interface Selection {
-  /** Rows that backward runs on, ascending; undefined for all of them. */
-  readonly rows?: Int32Array
-  /** `[kept rows · T]` weight of each token's loss in the step's loss; they sum to 1 where losses are averaged. */
-  readonly weights: Tensor1D
-  /** Share of the step's tokens with a weight above zero. */
+/** What a selection stage decided. Plain data, no tensors. */
+export interface Selection extends Kept {
+  /** Share of the step's tokens that are kept. */
   readonly keptFraction: number
   /** Keep ratio that the schedule asked for. */
   readonly keepRatio: number
@@ -63,31 +75,24 @@ export interface Gradients {
   readonly batch: Batch
   readonly model: Model
   /** By parameter name, each of its parameter's shape. */
-  readonly gradients: ReadonlyMap<string, import('@tensorflow/tfjs-core').Tensor>
-  readonly record: Omit<StepRecord, 'learningRate' | 'gradientNorm' | 'stepMs'> & { readonly startedAt: number }
+  readonly gradients: ReadonlyMap<string, Tensor>
+  /** When the step began, by performance.now(). */
+  readonly startedAt: number
+  readonly record: Omit<StepRecord, 'learningRate' | 'gradientNorm' | 'stepMs'>
 }
 
-/** One line of a run's `steps.jsonl`. */
-export interface StepRecord {
-  readonly step: number
-  /** Mean loss of all tokens, in nats. */
-  readonly loss: number
-  readonly keptLoss: number
-  readonly keepRatio: number
-  readonly keptFraction: number
-  readonly threshold: number | null
-  readonly learningRate: number
-  /** Global norm before clipping. */
-  readonly gradientNorm: number
-  /** Tokens seen in this step, B · T. */
-  readonly tokens: number
-  readonly forwardMs: number
-  readonly backwardMs: number
-  readonly stepMs: number
-}
-
+/**
+ * The model after an update, or before the first one. It may be read until the next message is asked for; the last
+ * message of a run is the one with `updates` = `batch.steps`.
+ */
 export interface Step {
-  readonly record: StepRecord
-  readonly steps: number
+  /** Updates made so far; 0 in the first message of a run, which comes before its first update. */
+  readonly updates: number
+  /** The batch of the last update; before the first update, of the one to come. */
+  readonly batch: Batch
   readonly model: Model
+  /** What the update did; absent before the first one. */
+  readonly record?: StepRecord
+  /** Put there by an evaluation. */
+  readonly evaluation?: Evaluation
 }

@@ -7,7 +7,9 @@ import { exampleRegistry } from './example-stages.ts'
 const check = (text: string, ...sets: string[]) =>
   checkGraph(parseGraph(text, 'my.yaml', sets.map(parseAssignment)), exampleRegistry)
 const problems = (text: string, ...sets: string[]) =>
-  check(text, ...sets).diagnostics.map(({ position, message }) => `${position ? `${position.line}:${position.column}` : '-'} ${message}`)
+  check(text, ...sets).diagnostics.map(
+    ({ position, message }) => `${position ? `${position.line}:${position.column}` : '-'} ${message}`,
+  )
 
 const chain = 'stages:\n  a: { use: count, with: { to: 3 } }\n  b: { use: triple }\n  c: { use: collect }\n'
 
@@ -47,8 +49,11 @@ test('broken YAML is named with its place and nothing else is looked at', () => 
 })
 
 test('a circle is shown with its chain', () => {
-  const text = 'stages:\n  a: { use: triple, from: c }\n  b: { use: triple, from: a }\n  c: { use: triple, from: b }\n'
-  expect(problems(text)).toEqual(['2:27 The graph runs in a circle: a -> b -> c -> a. Break it at one from:.'])
+  const text =
+    'stages:\n  a: { use: triple, from: c }\n  b: { use: triple, from: a }\n  c: { use: triple, from: b }\n'
+  expect(problems(text)).toEqual([
+    '2:27 The graph runs in a circle: a -> b -> c -> a. Break it at one from:.',
+  ])
 })
 
 test('an edge between kinds that do not fit is an error that names both', () => {
@@ -58,8 +63,11 @@ test('an edge between kinds that do not fit is an error that names both', () => 
 })
 
 test('what owns tensors goes to exactly one stage', () => {
-  const text = 'stages:\n  a: { use: read-batches }\n  b: { use: look }\n  c: { use: take, from: b }\n  d: { use: take, from: b }\n'
-  expect(problems(text)).toEqual(['5:3 `b` emits forwarded, which own tensors and go to one stage only, but `c` or `d` take them.'])
+  const text =
+    'stages:\n  a: { use: read-batches }\n  b: { use: look }\n  c: { use: take, from: b }\n  d: { use: take, from: b }\n'
+  expect(problems(text)).toEqual([
+    '5:3 `b` emits forwarded, which own tensors and go to one stage only, but `c` or `d` take them.',
+  ])
   expect(problems('stages:\n  a: { use: read-batches }\n  b: { use: look }\n')).toEqual([
     '3:3 Nothing takes the forwarded of `b`. Add the stage that uses them.',
   ])
@@ -72,16 +80,23 @@ test('output that nothing takes is a warning and the graph still runs', () => {
 })
 
 test('stages that would wait for each other for ever are refused', () => {
-  const text = 'stages:\n  a: { use: count, with: { to: 9 } }\n  b: { use: triple, from: a }\n  c: { use: triple, from: a }\n  d: { use: collect, from: [b, c] }\n'
+  const text =
+    'stages:\n  a: { use: count, with: { to: 9 } }\n  b: { use: triple, from: a }\n  c: { use: triple, from: a }\n  d: { use: collect, from: [b, c] }\n'
   expect(problems(text)).toEqual([
     '5:28 `b` or `c` are read one after the other but both come from `a`, so the run would stand still. Read `a` twice, under two ids.',
   ])
 })
 
 test('a source with from:, a sink with a follower and a first stage without a source are errors', () => {
-  expect(problems('stages:\n  b: { use: triple }\n')).toEqual(['2:3 Stage `b` comes first but takes items. Put a source, such as `read-jsonl`, before it.'])
-  expect(problems('stages:\n  a: { use: count, from: a, with: { to: 1 } }\n')).toEqual(['2:26 `count` is a source and takes no items. Remove from:.'])
-  expect(problems('stages:\n  a: { use: count, with: { to: 1 } }\n  b: { use: collect }\n  c: { use: triple }\n')).toEqual([
+  expect(problems('stages:\n  b: { use: triple }\n')).toEqual([
+    '2:3 Stage `b` comes first but takes items. Put a source, such as `read-jsonl`, before it.',
+  ])
+  expect(problems('stages:\n  a: { use: count, from: a, with: { to: 1 } }\n')).toEqual([
+    '2:26 `count` is a source and takes no items. Remove from:.',
+  ])
+  expect(
+    problems('stages:\n  a: { use: count, with: { to: 1 } }\n  b: { use: collect }\n  c: { use: triple }\n'),
+  ).toEqual([
     '4:3 `b` is a sink and emits nothing, so `c` cannot stand behind it. Name another stage in from:.',
   ])
 })
@@ -93,12 +108,12 @@ test('text that is no graph says what a graph is', () => {
 })
 
 test('--set changes an option, adds one, and its mistakes have no line to point at', () => {
-  expect(check(chain, 'stages.a.with.to=7', 'stages.c.with.as=tail').graph?.nodes.map(({ options }) => options)).toEqual([
-    { to: 7, from: 0 },
-    {},
-    { as: 'tail' },
+  expect(
+    check(chain, 'stages.a.with.to=7', 'stages.c.with.as=tail').graph?.nodes.map(({ options }) => options),
+  ).toEqual([{ to: 7, from: 0 }, {}, { as: 'tail' }])
+  expect(problems(chain, 'stages.a.with.too=7')).toEqual([
+    '- `count` has no option `too`. Did you mean `to`?',
   ])
-  expect(problems(chain, 'stages.a.with.too=7')).toEqual(['- `count` has no option `too`. Did you mean `to`?'])
   expect(() => parseAssignment('stages.a')).toThrow('is not an assignment')
 })
 
@@ -111,7 +126,8 @@ test('a diagnostic is printed with its line and a mark under the column', () => 
 })
 
 test('the YAML that plan prints reads back as the same graph', () => {
-  const text = 'stages:\n  a: { use: count, with: { to: 3 } }\n  b: { use: count, with: { to: 4 } }\n  c: { use: collect, from: [a, b] }\n'
+  const text =
+    'stages:\n  a: { use: count, with: { to: 3 } }\n  b: { use: count, with: { to: 4 } }\n  c: { use: collect, from: [a, b] }\n'
   const { graph } = check(text)
   const yaml = renderYaml(graph!)
   const again = checkGraph(parseGraph(yaml, 'my.yaml'), exampleRegistry)

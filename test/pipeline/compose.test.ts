@@ -16,13 +16,20 @@ function graphOf(text: string, ...more: Stage[]): Graph {
 }
 
 function runTo(graph: Graph, signal = new AbortController().signal) {
-  return runGraph(graph, signal, (node, ended) => ({ options: node.options, signal: ended, stats: new Counters(), log: () => {} }))
+  return runGraph(graph, signal, (node, ended) => ({
+    options: node.options,
+    signal: ended,
+    stats: new Counters(),
+    log: () => {},
+  }))
 }
 
 const noOptions = z.strictObject({})
 
 test('items pass through the stages in order', async () => {
-  await runTo(graphOf('stages:\n  a: { use: count, with: { to: 4 } }\n  b: { use: triple }\n  c: { use: collect }\n'))
+  await runTo(
+    graphOf('stages:\n  a: { use: count, with: { to: 4 } }\n  b: { use: triple }\n  c: { use: collect }\n'),
+  )
   expect(collected.get('all')).toEqual([0, 3, 6, 9])
 })
 
@@ -38,7 +45,9 @@ test('two stages that take from one both see every item', async () => {
 
 test('a stage that takes from two reads them one after the other, whatever their speed', async () => {
   await runTo(
-    graphOf('stages:\n  a: { use: count, with: { to: 3 } }\n  b: { use: count, with: { from: 7, to: 9 } }\n  c: { use: collect, from: [a, b] }\n'),
+    graphOf(
+      'stages:\n  a: { use: count, with: { to: 3 } }\n  b: { use: count, with: { from: 7, to: 9 } }\n  c: { use: collect, from: [a, b] }\n',
+    ),
   )
   expect(collected.get('all')).toEqual([0, 1, 2, 7, 8])
 })
@@ -74,13 +83,23 @@ test('along steps nothing is made before the one before it has been dealt with',
       }
     },
   })
-  await runTo(graphOf('stages:\n  a: { use: count, with: { to: 10 } }\n  b: { use: make }\n  c: { use: triple, from: b }\n  d: { use: slow, from: b }\n', make, slow))
+  await runTo(
+    graphOf(
+      'stages:\n  a: { use: count, with: { to: 10 } }\n  b: { use: make }\n  c: { use: triple, from: b }\n  d: { use: slow, from: b }\n',
+      make,
+      slow,
+    ),
+  )
   expect(ahead).toEqual(Array(10).fill(0))
 })
 
 describe('however a run ends, every stage is closed before it settles', () => {
   const open = new Set<string>()
-  const guarded = (name: string, body: (n: number) => void | Promise<void>, accepts: [] | ['steps'] = ['steps']) =>
+  const guarded = (
+    name: string,
+    body: (n: number) => void | Promise<void>,
+    accepts: [] | ['steps'] = ['steps'],
+  ) =>
     defineStage({
       name,
       summary: 'Know whether it is open.',
@@ -119,12 +138,16 @@ describe('however a run ends, every stage is closed before it settles', () => {
     const stop = guarded('stop', (n) => {
       if (n === 3) controller.abort(new Error('enough'))
     })
-    await expect(runTo(graphOf(text('stop'), endless, pass, stop), controller.signal)).rejects.toThrow('enough')
+    await expect(runTo(graphOf(text('stop'), endless, pass, stop), controller.signal)).rejects.toThrow(
+      'enough',
+    )
     expect([...open]).toEqual([])
   })
 
   test('by an abort before it began', async () => {
-    await expect(runTo(graphOf(text('pass'), endless, pass), AbortSignal.abort(new Error('early')))).rejects.toThrow('early')
+    await expect(
+      runTo(graphOf(text('pass'), endless, pass), AbortSignal.abort(new Error('early'))),
+    ).rejects.toThrow('early')
     expect([...open]).toEqual([])
   })
 
@@ -132,7 +155,8 @@ describe('however a run ends, every stage is closed before it settles', () => {
     const fail = guarded('fail', (n) => {
       if (n === 3) throw new Error('left broke')
     })
-    const branches = 'stages:\n  a: { use: endless }\n  b: { use: fail, from: a }\n  c: { use: pass, from: a }\n'
+    const branches =
+      'stages:\n  a: { use: endless }\n  b: { use: fail, from: a }\n  c: { use: pass, from: a }\n'
     await expect(runTo(graphOf(branches, endless, pass, fail))).rejects.toThrow('left broke')
     expect([...open]).toEqual([])
   })

@@ -13,7 +13,10 @@ export const count = defineStage({
   version: 1,
   accepts: [],
   emits: 'steps',
-  options: z.strictObject({ to: z.int().min(0).describe('Last number'), from: z.int().default(0).describe('First number') }),
+  options: z.strictObject({
+    to: z.int().min(0).describe('Last number'),
+    from: z.int().default(0).describe('First number'),
+  }),
   async *run(_, { options }) {
     for (let n = options.from; n < options.to; n++) yield numbered(n)
   },

@@ -31,7 +31,9 @@ test('what is written is read back bit for bit', async () => {
   expect([...read.keys()].sort()).toEqual([...tensors.keys()].sort())
   for (const [name, { shape, values }] of tensors) {
     expect(read.get(name)?.shape).toEqual(shape)
-    expect(new Uint32Array(read.get(name)!.values.buffer, 0, values.length)).toEqual(new Uint32Array(values.buffer))
+    expect(new Uint32Array(read.get(name)!.values.buffer, 0, values.length)).toEqual(
+      new Uint32Array(values.buffer),
+    )
   }
 })
 
@@ -62,15 +64,20 @@ test('a file cut anywhere is refused with one sentence that names it', async () 
 
 test('whatever a header claims, nothing but a UserError comes of it', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.json(), fc.uint8Array({ maxLength: 40 }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), async (json, data, lie) => {
-      const prefix = Buffer.alloc(8)
-      const header = Buffer.from(json)
-      for (const claimed of [BigInt(header.length), lie]) {
-        prefix.writeBigUInt64LE(claimed)
-        await writeFile(path, Buffer.concat([prefix, header, data]))
-        await readSafetensors(path).catch((error: unknown) => expect(error).toBeInstanceOf(UserError))
-      }
-    }),
+    fc.asyncProperty(
+      fc.json(),
+      fc.uint8Array({ maxLength: 40 }),
+      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      async (json, data, lie) => {
+        const prefix = Buffer.alloc(8)
+        const header = Buffer.from(json)
+        for (const claimed of [BigInt(header.length), lie]) {
+          prefix.writeBigUInt64LE(claimed)
+          await writeFile(path, Buffer.concat([prefix, header, data]))
+          await readSafetensors(path).catch((error: unknown) => expect(error).toBeInstanceOf(UserError))
+        }
+      },
+    ),
     { numRuns: 100 },
   )
 })

@@ -1,0 +1,7 @@
+export { compressionRatio } from './compression-ratio.ts'
+export { fleschReadingEase, type FleschReadingEase } from './flesch.ts'
+export { flags, type Gauge, type Metric, type ScoredDocument } from './metric.ts'
+export { metricNamed, metrics } from './metrics.ts'
+export { mtld, type MtldPreset } from './mtld.ts'
+export { NgramCounts, type NgramCountsOptions, type NgramOrder } from './ngram-counts.ts'
+export { ngramPerplexity, type NgramPerplexityOptions } from './ngram-perplexity.ts'

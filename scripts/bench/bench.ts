@@ -1,0 +1,22 @@
+import { parseArgs } from 'node:util'
+
+/** `npm run bench -- NAME --json` runs `scripts/bench/NAME.ts` and prints one JSON object of its figures. */
+
+const benchmarks: Readonly<Record<string, () => Promise<{ run(): Promise<object> }>>> = {
+  metrics: () => import('./metrics.ts'),
+  train: () => import('./train.ts'),
+}
+
+const {
+  positionals: [name],
+  values: { json },
+} = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } })
+
+const benchmark = name === undefined ? undefined : benchmarks[name]
+if (benchmark) {
+  const figures = await (await benchmark()).run()
+  console.log(JSON.stringify(figures, null, json ? undefined : 2))
+} else {
+  console.error(`Name a benchmark: ${Object.keys(benchmarks).join(', ')}.`)
+  process.exitCode = 1
+}

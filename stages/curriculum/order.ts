@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Schema } from 'apache-arrow'
+import { type OrderReport, orderSchema } from '../../schemas/order.ts'
+import { metricColumns } from '../../schemas/scored.ts'
+import { shardsFolder } from '../../schemas/shard.ts'
+import { UserError } from '../../schemas/user-error.ts'
+import { openShards } from '../shards/open-shards.ts'
+import { defineStage } from '../stage.ts'
+import { countDocuments, orderBatches } from './arrangement.ts'
+import { collectScores, type Scores } from './collect-scores.ts'
+import { difficulty } from './difficulty.ts'
+import { readOrder, readOrderReport, writeOrder } from './order-file.ts'
+import {
+  difficultyWeights,
+  effectiveOptions,
+  orderOptions,
+  type OrderOptions,
+  orderSettings,
+} from './order-options.ts'
+import { orders } from './orders/orders.ts'
+
+const version = 1
+
+export const order = defineStage({
+  name: 'order',
+  summary: 'Arrange the documents for training, by difficulty or at random.',
+  version,
+  accepts: ['scores'],
+  emits: 'ordered',
+  options: orderOptions,
+  async *run(batches, { options, signal, stats, log }) {
+    let shards = ''
+    let weights: Readonly<Record<string, number>> = {}
+    const scores = await collectScores(
+      batches,
+      async (schema) => {
+        shards = shardsFolder(schema)
+        weights = chooseMetrics(schema, options)
+        const metrics = metricColumns(schema).filter(({ name }) => name in weights)
+        return { metrics, heldOut: (await openShards(shards)).heldOut }
+      },
+      stats,
+    )
+    signal.throwIfAborted()
+    if (!scores || scores.parts.length === 0) {
+      throw new UserError(
+        `The shards${shards && ` in \`${shards}\``} hold no document to train on. Score more text, or hold out a smaller share of it.`,
+      )
+    }
+    const tokens = options.tokens ?? scores.lengths.reduce((sum, length) => sum + length, -1)
+    const effective = { ...effectiveOptions(options, weights), tokens }
+    const path = join(shards, 'orders', `${orderKey(scores, effective)}.arrow`)
+    if (existsSync(path)) log(`The order is there and is reused: \`${path}\`.`)
+    else await makeOrder(path, scores, weights, options, effective, tokens)
+
+    const { documents, distinct, available } = await readOrderReport(path)
+    stats.expect('documents', documents)
+    stats.set('repeats', documents - distinct)
+    stats.set('coverage', distinct / available)
+    for await (const batch of readOrder(path, shards)) {
+      stats.add('documents', batch.numRows)
+      yield batch
+    }
+  },
+})
+
+async function makeOrder(
+  path: string,
+  scores: Scores,
+  weights: Readonly<Record<string, number>>,
+  options: OrderOptions,
+  effective: Readonly<Record<string, unknown>>,
+  tokens: number,
+): Promise<void> {
+  const { lengths, metrics } = scores
+  const settings = orderSettings(options)
+  if (options.order === 'phases' && settings.groups > lengths.length) {
+    throw new UserError(
+      `Order phases cannot cut ${lengths.length} documents into ${settings.groups} groups. Lower \`groups\`, or score more text.`,
+    )
+  }
+  const { hardness, ascending } = difficulty(
+    lengths.length,
+    metrics.map(({ column, values }) => ({ values, hardEnd: column.hardEnd, weight: weights[column.name] })),
+  )
+  // The stream's first token is only ever an input.
+  const stretches = [
+    ...orders[options.order].arrange({ lengths, ascending }, tokens + 1, options.seed, settings),
+  ]
+  const report: OrderReport = { options: effective, tokens, ...countDocuments(stretches, lengths.length) }
+  const schema = orderSchema(report)
+  await writeOrder(path, schema, orderBatches(stretches, scores, hardness, schema))
+}
+
+/** Weights of the difficulty's metrics. @throws UserError where the shards lack one. */
+function chooseMetrics(schema: Schema, options: OrderOptions): Readonly<Record<string, number>> {
+  const available = metricColumns(schema).map(({ name }) => name)
+  const weights = difficultyWeights(options, available)
+  const missing = Object.keys(weights).filter((name) => !available.includes(name))
+  if (missing.length > 0) {
+    const folder = shardsFolder(schema)
+    throw new UserError(
+      `The shards in \`${folder}\` have ${available.join(', ') || 'no metric'}, but not ${missing.join(', ')}. ` +
+        `Add what is missing with \`npm run pipeline -- score --input FILES --out ${folder} --metrics ${[...available, ...missing].join(',')}\`, ` +
+        'or name other metrics in `difficulty`.',
+    )
+  }
+  return weights
+}
+
+/** Equal keys mean equal orders: the options and all that is ordered, but no path and no time. */
+function orderKey(
+  { parts, rows, lengths, metrics }: Scores,
+  options: Readonly<Record<string, unknown>>,
+): string {
+  const hash = createHash('sha256').update(JSON.stringify({ version, options, documents: parts.length }))
+  for (const column of [parts, rows, lengths]) hash.update(column)
+  for (const { column, values } of metrics) hash.update(JSON.stringify(column)).update(values)
+  return hash.digest('hex').slice(0, 32)
+}

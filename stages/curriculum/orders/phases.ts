@@ -1,0 +1,26 @@
+import { openingProgress } from '../../training/schedules/pacing.ts'
+import { seededRandom } from '../seeded-random.ts'
+import { Deck } from './deck.ts'
+import type { Order } from './order.ts'
+import { tokenQuantiles } from './token-quantiles.ts'
+
+/**
+ * Group k of g opens when pacing has opened the share k / g (arXiv 2506.11300, pacing-based sampling). Phase k deals
+ * from the groups 0 to k; documents that open join the pass under way.
+ */
+export const phases: Order = {
+  summary: 'Groups from easy to hard open one after the other; whatever is open comes shuffled.',
+  takes: ['groups', 'pacing'],
+  *arrange(corpus, tokens, seed, { groups, pacing }) {
+    const ends = tokenQuantiles(
+      corpus,
+      Array.from({ length: groups }, (_, k) => (k + 1) / groups),
+    )
+    const deck = new Deck(corpus.lengths, seededRandom(seed))
+    for (let phase = 0, first = 0; phase < groups; first = ends[phase++]) {
+      deck.open(corpus.ascending.subarray(first, ends[phase]))
+      const next = openingProgress(pacing, (phase + 1) / groups)
+      for (const documents of deck.dealTo(next * tokens)) yield { phase, documents }
+    }
+  },
+}

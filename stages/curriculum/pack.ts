@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { type OrderColumns, orderColumns, orderReport } from '../../schemas/order.ts'
+import { shardsFolder } from '../../schemas/shard.ts'
+import { UserError } from '../../schemas/user-error.ts'
+import { openShards } from '../shards/open-shards.ts'
+import { defineStage } from '../stage.ts'
+import { PackedStream, type StreamLayout } from './packed-stream.ts'
+import { openShardTokens, type ShardTokens } from './shard-tokens.ts'
+
+export const pack = defineStage({
+  name: 'pack',
+  summary: 'Pack ordered documents into batches of rows of equal length.',
+  version: 1,
+  accepts: ['ordered'],
+  emits: 'batches',
+  options: z.strictObject({
+    rows: z.int().positive().default(16).describe('Sequences a batch'),
+    length: z.int().positive().default(128).describe('Tokens that a sequence predicts'),
+  }),
+  async *run(ordered, { options, signal, stats, log }) {
+    let shards: ShardTokens | undefined
+    let layout: StreamLayout | undefined
+    let tokens = 0
+    let laid = 0
+    try {
+      for await (const batch of ordered) {
+        signal.throwIfAborted()
+        if (!shards || !layout) {
+          const report = orderReport(batch.schema)
+          tokens = report.tokens
+          layout = emptyLayout(report.documents)
+          shards = await openShardTokens(await openShards(shardsFolder(batch.schema)), signal, log)
+        }
+        layOut(orderColumns(batch), laid, layout, shards)
+        laid += batch.numRows
+      }
+      const shape = options.rows * options.length
+      if (!shards || !layout || tokens < shape) {
+        throw new UserError(
+          `The order has ${tokens} tokens to predict, fewer than a batch of ${options.rows} rows of ${options.length}. ` +
+            'Lower `rows` or `length`, raise the order’s `tokens`, or score more text.',
+        )
+      }
+      const stream = new PackedStream(layout, shards.store, tokens, options, shards.corpus)
+      stats.expect('steps', stream.steps)
+      for (let step = 0; step < stream.steps; step++) {
+        signal.throwIfAborted()
+        yield stream.readBatch(step)
+        stats.add('steps', 1)
+      }
+    } finally {
+      shards?.store.close()
+    }
+  },
+})
+
+function emptyLayout(documents: number): StreamLayout {
+  return {
+    starts: new Float64Array(documents + 1),
+    offsets: new Float64Array(documents),
+    hardness: new Float32Array(documents),
+    phases: new Uint16Array(documents),
+  }
+}
+
+/** Puts the documents of a batch behind those that are `laid`. */
+function layOut(columns: OrderColumns, laid: number, layout: StreamLayout, shards: ShardTokens): void {
+  const { part, row, tokens, hardness, phase } = columns
+  layout.hardness.set(hardness, laid)
+  layout.phases.set(phase, laid)
+  for (let i = 0; i < part.length; i++) {
+    layout.offsets[laid + i] = shards.locate(part[i], row[i])
+    layout.starts[laid + i + 1] = layout.starts[laid + i] + tokens[i] + 1
+  }
+}

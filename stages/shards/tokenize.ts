@@ -1,0 +1,33 @@
+import type { RecordBatch } from 'apache-arrow'
+import { z } from 'zod'
+import { documentColumns } from '../../schemas/documents.ts'
+import { tokenizedBatch, tokenizedSchema } from '../../schemas/tokenized.ts'
+import { defineStage } from '../stage.ts'
+import { encoderOf } from './encoder.ts'
+import { openTokenizer, tokenizerHash } from './tokenizer-file.ts'
+
+export const tokenize = defineStage({
+  name: 'tokenize',
+  summary: 'Encode document text as token ids.',
+  version: 1,
+  accepts: ['documents'],
+  emits: 'tokenized',
+  options: z.strictObject({
+    tokenizer: z.string().describe("Path of a tokenizer.json of Hugging Face's format"),
+  }),
+  async identity({ tokenizer }) {
+    return { tokenizer: await tokenizerHash(tokenizer) }
+  },
+  async *run(batches: AsyncIterable<RecordBatch>, { options, signal, stats }) {
+    const file = await openTokenizer(options.tokenizer)
+    const encoder = encoderOf(file)
+    const schema = tokenizedSchema({ sha256: file.sha256, vocabulary: file.vocabulary, path: file.path })
+    for await (const batch of batches) {
+      signal.throwIfAborted()
+      const lists = await encoder.encode(documentColumns(batch).texts)
+      stats.add('documents', batch.numRows)
+      stats.add('tokens', lists.values.length)
+      yield tokenizedBatch(schema, batch, lists)
+    }
+  },
+})

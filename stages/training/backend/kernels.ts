@@ -1,0 +1,60 @@
+import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core'
+import type { Parameters } from '../model/parameters.ts'
+import type { BackendName } from './backend.ts'
+import { tensorflowKernels } from './tensorflow-kernels.ts'
+import { wasmKernels } from './wasm-kernels.ts'
+
+/**
+ * The few operations of a training step that differ between back ends, because one of them lacks the operation, has a
+ * faster way to it, or does several in one go. Everything else is written once, on tfjs-core.
+ * Results belong to the caller, or to the tidy that runs.
+ */
+export interface Kernels {
+  /** a·b of matrices, with either operand transposed. */
+  matMul(a: Tensor2D, b: Tensor2D, transposeA?: boolean, transposeB?: boolean): Tensor2D
+  /** a·b of each of n pairs of matrices, `[n, i, k]·[n, k, j]`, with either operand transposed. */
+  batchMatMul(a: Tensor3D, b: Tensor3D, transposeA?: boolean, transposeB?: boolean): Tensor3D
+  /** Row i of the result is row `rows[i]` of `x` `[R, C]`. */
+  gatherRows(x: Tensor2D, rows: Int32Array): Tensor2D
+  /** `[count, C]`: row r is the sum of the rows i of `x` with `index[i]` = r. */
+  sumRowsBy(index: Int32Array, x: Tensor2D, count: number): Tensor2D
+  /** AdamW over all parameters, with moments that start at zero. */
+  adamW(parameters: Parameters, settings: AdamWSettings): AdamW
+}
+
+export interface AdamWSettings {
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+  /** Decoupled weight decay, on matrices only. */
+  readonly decay: number
+  /** Gradients are scaled down to this global norm. */
+  readonly clip: number
+}
+
+/** First and second moment of a parameter's gradient. */
+export interface Moments {
+  readonly first: Float32Array
+  readonly second: Float32Array
+}
+
+export interface AdamW {
+  /** Updates made so far. */
+  readonly updates: number
+  /**
+   * Updates every parameter. The gradients stay the caller's.
+   * @returns the gradients' global norm before clipping. Where it is not finite, nothing is updated.
+   */
+  update(gradients: ReadonlyMap<string, Tensor>, learningRate: number): number
+  /** What a resumed run needs, with `updates`, to go on as if it had never stopped. */
+  export(): Promise<Map<string, Moments>>
+  import(moments: ReadonlyMap<string, Moments>, updates: number): void
+  dispose(): void
+}
+
+const kernels: Readonly<Record<BackendName, () => Kernels>> = { tensorflow: tensorflowKernels, wasm: wasmKernels }
+
+/** @param backend name of tfjs-core's active back end */
+export function kernelsOf(backend: BackendName): Kernels {
+  return kernels[backend]()
+}

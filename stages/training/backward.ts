@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { defineStage } from '../stage.ts'
+import { dispose } from './backend/tidy.ts'
+import type { Forwarded, Gradients, Selected } from './messages.ts'
+import { everything, readLosses } from './selection/losses.ts'
+
+export const backward = defineStage({
+  name: 'backward',
+  summary: 'Compute the gradient of the kept losses, or of all where nothing was selected.',
+  version: 1,
+  accepts: ['forwarded', 'selected'],
+  emits: 'gradients',
+  options: z.strictObject({}),
+  async *run(items) {
+    for await (const item of items) {
+      let message: Gradients
+      try {
+        message = await gradientsOf(item)
+      } finally {
+        dispose([item.losses, item.activations])
+      }
+      try {
+        yield message
+      } finally {
+        dispose([...message.gradients.values()])
+      }
+    }
+  },
+})
+
+async function gradientsOf(item: Forwarded | Selected): Promise<Gradients> {
+  const { batch, model, activations, startedAt, forwardMs } = item
+  const selection = 'selection' in item ? item.selection : everything(await readLosses(item))
+  const backwardStartedAt = performance.now()
+  const gradients = model.backward(batch.tokens, activations, selection)
+  const { loss, keptLoss, keepRatio, keptFraction, threshold } = selection
+  return {
+    batch,
+    model,
+    gradients,
+    startedAt,
+    record: {
+      step: batch.step,
+      loss,
+      keptLoss,
+      keepRatio,
+      keptFraction,
+      threshold,
+      tokens: batch.rows * batch.length,
+      forwardMs,
+      backwardMs: performance.now() - backwardStartedAt,
+    },
+  }
+}

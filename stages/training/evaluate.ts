@@ -1,0 +1,113 @@
+import { z } from 'zod'
+import type { Evaluation } from '../../schemas/run-record.ts'
+import { chooseHeldOut, heldOutBatches, type HeldOutBatch } from '../curriculum/held-out-stream.ts'
+import { openShardTokens } from '../curriculum/shard-tokens.ts'
+import { openShards } from '../shards/open-shards.ts'
+import { defineStage, type Log } from '../stage.ts'
+import { dispose } from './backend/tidy.ts'
+import type { Batch } from './messages.ts'
+import type { Model } from './model/model.ts'
+import { unigramNats } from './unigram.ts'
+
+export const evaluate = defineStage({
+  name: 'evaluate',
+  summary: 'Measure the model on the held-out documents, before training, while it lasts, and at its end.',
+  version: 1,
+  accepts: ['steps'],
+  emits: 'steps',
+  options: z.strictObject({
+    every: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe('Steps between evaluations; 0 measures before and after training only.'),
+    tokens: z
+      .int()
+      .min(1)
+      .default(65_536)
+      .describe('Held-out tokens to measure at most; documents are taken by the hash of their text.'),
+  }),
+  async *run(items, { options: { every, tokens }, signal, stats, log }) {
+    let heldOut: HeldOut | undefined
+    for await (const step of items) {
+      const { updates, batch, model } = step
+      const isDue = updates === 0 || updates === batch.steps || (every > 0 && updates % every === 0)
+      if (!isDue) {
+        yield step
+        continue
+      }
+      heldOut ??= await openHeldOut(batch, tokens, signal, log)
+      const evaluation = await measure(model, heldOut, updates, signal)
+      stats.set('bits per byte', evaluation.bitsPerByte)
+      log(
+        `Step ${updates}: ${evaluation.bitsPerByte.toFixed(3)} bits per byte on held-out text (unigram model ${evaluation.unigramBitsPerByte.toFixed(3)}).`,
+      )
+      yield { ...step, evaluation }
+    }
+  },
+})
+
+/** Held-out text, and what a unigram model makes of it. */
+interface HeldOut {
+  readonly batches: readonly HeldOutBatch[]
+  readonly rows: number
+  readonly targets: number
+  /** UTF-8 bytes of the documents. */
+  readonly bytes: number
+  readonly unigramBitsPerByte: number
+}
+
+/** Reads the held-out documents once a run: at most `tokens` of them are held in memory. */
+async function openHeldOut(
+  { corpus, rows, length }: Batch,
+  tokens: number,
+  signal: AbortSignal,
+  log: Log,
+): Promise<HeldOut> {
+  const shards = await openShards(corpus.shards)
+  const source = await openShardTokens(shards, signal, log)
+  try {
+    const batches = [...heldOutBatches(await chooseHeldOut(shards, tokens), source, { rows, length })]
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
+    const targets = batches.reduce((sum, batch) => sum + batch.targets, 0)
+    const nats = await unigramNats(shards)
+    let unigram = 0
+    for (const { tokens, mask } of batches) {
+      mask.forEach((counts, i) => (unigram += counts * nats[tokens[targetOf(i, length)]]))
+    }
+    return { batches, rows, targets, bytes, unigramBitsPerByte: unigram / Math.LN2 / bytes }
+  } finally {
+    source.store.close()
+  }
+}
+
+async function measure(
+  model: Model,
+  { batches, rows, targets, bytes, unigramBitsPerByte }: HeldOut,
+  step: number,
+  signal: AbortSignal,
+): Promise<Evaluation> {
+  let total = 0
+  for (const { tokens, mask } of batches) {
+    signal.throwIfAborted()
+    const tensor = model.losses(tokens, rows)
+    const losses = (await tensor.data()) as Float32Array
+    dispose(tensor)
+    mask.forEach((counts, i) => (total += counts * losses[i]))
+  }
+  const nats = total / targets
+  return {
+    step,
+    nats,
+    perplexity: Math.exp(nats),
+    bitsPerByte: total / Math.LN2 / bytes,
+    unigramBitsPerByte,
+    tokens: targets,
+    bytes,
+  }
+}
+
+/** Index in `[B, T + 1]` of the target that stands at `i` in `[B, T]`. */
+function targetOf(i: number, length: number): number {
+  return i + Math.floor(i / length) + 1
+}

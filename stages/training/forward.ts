@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { UserError } from '../../schemas/user-error.ts'
+import { defineStage } from '../stage.ts'
+import { backendChoices } from './backend/backend.ts'
+import { openBackend } from './backend/open-backend.ts'
+import { dispose } from './backend/tidy.ts'
+import type { Batch, Forwarded } from './messages.ts'
+import { modelConfig, presets, type ModelConfig, type ModelSizes } from './model/config.ts'
+import { initialValues } from './model/initialise.ts'
+import { Model } from './model/model.ts'
+
+const size = z.int().min(1)
+
+const options = z.strictObject({
+  preset: z
+    .enum(Object.keys(presets) as (keyof typeof presets)[])
+    .optional()
+    .describe('Sizes of a known model, by its number of parameters; the options below change single ones.'),
+  dim: size.optional().describe('Width of the model [default: 128].'),
+  layers: size.optional().describe('Decoder layers [default: 4].'),
+  heads: size.optional().describe('Attention heads; dim is a multiple of them [default: 4].'),
+  'kv-heads': size.optional().describe('Key/value heads; heads are a multiple of them [default: heads].'),
+  hidden: size.optional().describe('Width of the feed-forward layer [default: 8/3 dim, rounded up to a multiple of 32].'),
+  context: size.optional().describe('Longest sequence in tokens [default: 256, or the length of a batch where that is more].'),
+  tied: z.boolean().optional().describe('Whether the head is the embedding matrix itself [default: true].'),
+  seed: z.int().min(0).default(1).describe('Seed of the initial weights, which are the same on every back end.'),
+  backend: z.enum(backendChoices).default('auto').describe('What computes; `auto` takes the first that works.'),
+})
+
+export const forward = defineStage({
+  name: 'forward',
+  summary: 'Compute the loss of every token, and keep what backward needs.',
+  version: 1,
+  accepts: ['batches'],
+  emits: 'forwarded',
+  options,
+  async *run(items, { options, log }) {
+    let model: Model | undefined
+    try {
+      for await (const batch of items) {
+        model ??= await createModel(batch, options, log)
+        const message = forwardBatch(model, batch)
+        try {
+          yield message
+        } finally {
+          // Nothing is left of it by now, unless the run was aborted on the way.
+          dispose([message.losses, message.activations])
+        }
+      }
+    } finally {
+      model?.dispose()
+    }
+  },
+})
+
+type Options = z.output<typeof options>
+
+async function createModel(batch: Batch, options: Options, log: (sentence: string) => void): Promise<Model> {
+  const config = configOf(batch, options)
+  const backend = await openBackend(options.backend)
+  log(`Training runs on ${backend.name} (${backend.device}): ${backend.reason}.`)
+  return new Model(config, initialValues(config, options.seed), backend)
+}
+
+/** @throws UserError where the options do not fit each other or the batches. */
+function configOf({ length, corpus }: Batch, options: Options): ModelConfig {
+  const { preset, dim, layers, heads, 'kv-heads': kvHeads, hidden, context, tied } = options
+  const base: ModelSizes = preset ? presets[preset] : { dim: 128, layers: 4, heads: 4, context: Math.max(256, length) }
+  const sizes: ModelSizes = {
+    dim: dim ?? base.dim,
+    layers: layers ?? base.layers,
+    heads: heads ?? base.heads,
+    context: context ?? base.context,
+    // A preset's own go with its number of heads and its width.
+    kvHeads: kvHeads ?? (heads === undefined ? base.kvHeads : undefined),
+    hidden: hidden ?? (dim === undefined ? base.hidden : undefined),
+    tied,
+  }
+  if (sizes.context < length) {
+    throw new UserError(
+      `Batches have sequences of ${length} tokens, and the model's \`context\` in \`forward\` is ${sizes.context}. Raise it, or lower \`length\` of \`pack\`.`,
+    )
+  }
+  try {
+    return modelConfig(sizes, corpus.vocabulary)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new UserError(`The model's sizes in \`forward\` do not fit each other: ${error.message}. Change one of them.`)
+  }
+}
+
+function forwardBatch(model: Model, batch: Batch): Forwarded {
+  const startedAt = performance.now()
+  const { losses, activations } = model.forward(batch.tokens, batch.rows)
+  return { batch, model, losses, activations, startedAt, forwardMs: performance.now() - startedAt }
+}

@@ -1,0 +1,66 @@
+import { createRequire } from 'node:module'
+import { appendFile, mkdir, open, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Evaluation, RunRecord } from '../../schemas/run-record.ts'
+import { defineStage } from '../stage.ts'
+
+const { version } = createRequire(import.meta.url)('gradus/package.json') as { version: string }
+
+export const record = defineStage({
+  name: 'record',
+  summary:
+    'Write what every step did into the run folder: steps.jsonl, evaluations.jsonl, and run.json at the end.',
+  version: 1,
+  accepts: ['steps'],
+  emits: 'steps',
+  options: z.strictObject({ to: z.string().meta({ description: 'Folder of the run.' }) }),
+  async *run(items, { options: { to }, stats }) {
+    await mkdir(to, { recursive: true })
+    const evaluations: Evaluation[] = []
+    let tokens = 0
+    let milliseconds = 0
+    for await (const step of items) {
+      if (step.evaluation) {
+        evaluations.push(step.evaluation)
+        await appendFile(join(to, 'evaluations.jsonl'), `${JSON.stringify(step.evaluation)}\n`)
+      }
+      if (step.record) {
+        stats.expect('steps', step.batch.steps)
+        stats.add('steps', 1)
+        stats.set('loss', step.record.loss)
+        stats.set('kept', step.record.keptFraction)
+        tokens += step.record.tokens
+        milliseconds += step.record.stepMs
+        await appendFile(join(to, 'steps.jsonl'), `${JSON.stringify(step.record)}\n`)
+      }
+      const { updates, model } = step
+      if (updates === step.batch.steps) {
+        await writeWhole(join(to, 'run.json'), {
+          version: 1,
+          gradus: version,
+          backend: { name: model.backend.name, device: model.backend.device, reason: model.backend.reason },
+          parameters: model.parameters.count,
+          steps: updates,
+          tokens,
+          seconds: milliseconds / 1000,
+          tokensPerSecond: tokens / (milliseconds / 1000),
+          before: evaluations.find(({ step }) => step === 0) ?? null,
+          after: evaluations.find(({ step }) => step === updates) ?? null,
+        } satisfies RunRecord)
+      }
+      yield step
+    }
+  },
+})
+
+/** Writes a file that is either not there or whole. */
+async function writeWhole(path: string, value: unknown): Promise<void> {
+  const partial = `${path}.partial`
+  {
+    await using file = await open(partial, 'w')
+    await file.writeFile(`${JSON.stringify(value, null, 2)}\n`)
+    await file.sync()
+  }
+  await rename(partial, path)
+}

