@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { readSafetensors } from '../../schemas/safetensors.ts'
 import type { Evaluation, RunRecord, StepRecord } from '../../schemas/run-record.ts'
+import { openShards } from '../../stages/shards/open-shards.ts'
 import { gradus } from './command-line.ts'
 
 /** The whole job through the real command line, on the first twelve addresses. */
@@ -99,6 +101,61 @@ test('training with curriculum and OHEM lowers held-out bits per byte and record
   expect(run).toMatchObject({ steps: 12, tokens: 12 * 8 * 32, after: evaluations[1] })
   expect(stdout).toContain('a unigram model of the same tokens')
   expect(await readdir(join(out, 'checkpoints'))).toEqual(['step-000012'])
+})
+
+test('bits per byte are those of the held-out documents, and the unigram model has seen only the others', async () => {
+  const [{ nats, bitsPerByte, unigramBitsPerByte, tokens, bytes }] = await lines<Evaluation>(
+    folder,
+    'first',
+    'evaluations.jsonl',
+  )
+  expect(bitsPerByte).toBeCloseTo((nats * tokens) / Math.LN2 / bytes, 10)
+
+  const opened = await openShards(shards)
+  const documents: { hash: bigint; ids: number[]; bytes: number }[] = []
+  for (const { part } of opened.parts) {
+    for await (const { batch } of opened.documents(part)) {
+      for (const row of batch.toArray() as unknown as {
+        hash: bigint
+        text: string
+        tokens: Iterable<number>
+      }[]) {
+        documents.push({ hash: row.hash, ids: [...row.tokens], bytes: Buffer.byteLength(row.text) })
+      }
+    }
+  }
+  const isHeldOut = ({ hash }: { hash: bigint }) => Number(hash >> 32n) / 2 ** 32 < 0.05
+  const counts = new Map<number, number>()
+  for (const id of documents.filter((document) => !isHeldOut(document)).flatMap(({ ids }) => ids)) {
+    counts.set(id, (counts.get(id) ?? 1) + 1)
+  }
+  const total = [...counts.values()].reduce((a, b) => a + b) + 512 - counts.size
+  const heldOut = documents.filter(isHeldOut).sort((a, b) => (a.hash < b.hash ? -1 : 1))
+  let [seen, read, bits] = [0, 0, 0]
+  for (const { ids, bytes } of heldOut) {
+    if (seen + ids.length > 4096) break
+    seen += ids.length
+    read += bytes
+    for (const id of ids) bits += Math.log2(total / (counts.get(id) ?? 1))
+  }
+  expect([seen, read]).toEqual([tokens, bytes])
+  expect(unigramBitsPerByte).toBeCloseTo(bits / read, 10)
+})
+
+test('the checkpoint has the names, shapes and files that transformers reads', async () => {
+  const checkpoint = join(folder, 'first', 'checkpoints', 'step-000012')
+  expect((await readdir(checkpoint)).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json'])
+  const config = JSON.parse(await readFile(join(checkpoint, 'config.json'), 'utf8')) as object
+  expect(config).toMatchObject({
+    model_type: 'llama',
+    vocab_size: 512,
+    hidden_size: 32,
+    num_hidden_layers: 2,
+  })
+  const tensors = await readSafetensors(join(checkpoint, 'model.safetensors'))
+  expect(tensors.get('model.embed_tokens.weight')?.shape).toEqual([512, 32])
+  expect(tensors.get('model.layers.1.mlp.down_proj.weight')?.shape).toEqual([32, 96])
+  expect(tensors.size).toBe(2 + 2 * 9)
 })
 
 test('the same command gives the same losses, and the graph it leaves behind gives them again', async () => {
