@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 
 const benchmarks: Readonly<Record<string, () => Promise<{ run(): Promise<object> }>>> = {
   metrics: () => import('./metrics.ts'),
+  shards: () => import('./shards.ts'),
   train: () => import('./train.ts'),
 }
 

@@ -77,7 +77,7 @@ async function measure(folder: string): Promise<object> {
   const writing = context({ to: shards, 'held-out': 0.05 })
   await writeShards.unfinished?.([{ unit, key: '' }], writing)
   const write = await speed(() => drain(writeShards.run(stream(kept), { ...writing, unit, key: '' })))
-  const { tokens, scores, tokenCount } = await openShards(shards)
+  const opened = await openShards(shards)
   return {
     megabytes,
     MBps: {
@@ -87,11 +87,11 @@ async function measure(folder: string): Promise<object> {
       encodeAgain,
       libraryEncode,
       write,
-      readTokens: await speed(() => drain(tokens(0))),
-      readScores: await speed(() => drain(scores())),
+      readTokens: await speed(() => drain(opened.tokens(0))),
+      readScores: await speed(() => drain(opened.scores())),
     },
     bytesOnDisk: Object.values(partFiles(0)).map((name) => statSync(join(shards, name)).size),
-    tokenCount,
+    tokenCount: opened.tokenCount,
   }
 }
 

@@ -40,7 +40,12 @@ export function tapeModel(config: ModelConfig, gather: boolean): TapeModel {
     )
   }
 
-  function attend(x: Tensor2D, parameters: Readonly<Record<string, Tensor>>, prefix: string, sequences: number): Tensor2D {
+  function attend(
+    x: Tensor2D,
+    parameters: Readonly<Record<string, Tensor>>,
+    prefix: string,
+    sequences: number,
+  ): Tensor2D {
     const length = x.shape[0] / sequences
     const split = (y: Tensor2D, n: number): Tensor4D =>
       tf.transpose(tf.reshape(y, [sequences, length, n, width]) as Tensor4D, [0, 2, 1, 3])
@@ -70,9 +75,7 @@ export function tapeModel(config: ModelConfig, gather: boolean): TapeModel {
       const inputs = tf.reshape(tf.slice2d(all, [0, 0], [-1, length]), [-1]) as Tensor1D
       const targets = tf.reshape(tf.slice2d(all, [0, 1], [-1, length]), [-1]) as Tensor1D
       const embedding = parameters['model.embed_tokens.weight'] as Tensor2D
-      let x: Tensor2D = gather
-        ? tf.gather(embedding, inputs)
-        : tf.matMul(oneHot(inputs), embedding)
+      let x: Tensor2D = gather ? tf.gather(embedding, inputs) : tf.matMul(oneHot(inputs), embedding)
       for (let layer = 0; layer < layers; layer++) {
         const prefix = `model.layers.${layer}`
         const normed = norm(x, parameters[`${prefix}.input_layernorm.weight`])
@@ -85,7 +88,10 @@ export function tapeModel(config: ModelConfig, gather: boolean): TapeModel {
       }
       const hidden = norm(x, parameters['model.norm.weight'])
       const logits = linear(hidden, tied ? embedding : parameters['lm_head.weight'])
-      return tf.reshape(tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), oneHot(targets)), 1)), [sequences, length])
+      return tf.reshape(tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), oneHot(targets)), 1)), [
+        sequences,
+        length,
+      ])
     },
   }
 }

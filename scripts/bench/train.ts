@@ -12,7 +12,7 @@ import { Model } from '../../stages/training/model/model.ts'
 import { hardest } from '../../stages/training/selection/hardest.ts'
 import { everything } from '../../stages/training/selection/losses.ts'
 import { selectionOf, type Granularity } from '../../stages/training/selection/select.ts'
-import { seededRandom } from '../../stages/curriculum/seeded-random.ts'
+import { seededRandom } from '../../stages/seeded-random.ts'
 import { tapeModel } from './tape-model.ts'
 
 interface Shape {
@@ -22,8 +22,18 @@ interface Shape {
   readonly length: number
 }
 
-const shape: Shape = { sizes: { dim: 128, layers: 4, heads: 4, context: 128 }, vocabulary: 4096, rows: 16, length: 128 }
-const smallShape: Shape = { sizes: { dim: 96, layers: 3, heads: 4, context: 64 }, vocabulary: 2048, rows: 16, length: 64 }
+const shape: Shape = {
+  sizes: { dim: 128, layers: 4, heads: 4, context: 128 },
+  vocabulary: 4096,
+  rows: 16,
+  length: 128,
+}
+const smallShape: Shape = {
+  sizes: { dim: 96, layers: 3, heads: 4, context: 64 },
+  vocabulary: 2048,
+  rows: 16,
+  length: 64,
+}
 const keepRatios = [1, 0.75, 0.5, 0.25]
 const adam = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 }
 
@@ -32,7 +42,8 @@ export async function run(): Promise<object> {
   const results: Record<string, object> = {}
   for (const name of backendNames) {
     const found = await tryBackend(name)
-    results[name] = 'problem' in found ? { missing: found.problem } : await measure(name, name === 'wasm' ? 3 : 15)
+    results[name] =
+      'problem' in found ? { missing: found.problem } : await measure(name, name === 'wasm' ? 3 : 15)
   }
   return { shape, smallShape, ...results }
 }
@@ -67,7 +78,10 @@ async function measure(name: BackendName, repetitions: number) {
   return result
 }
 
-async function medians(steps: Record<string, () => Promise<void>>, repetitions: number): Promise<Record<string, number>> {
+async function medians(
+  steps: Record<string, () => Promise<void>>,
+  repetitions: number,
+): Promise<Record<string, number>> {
   const times = Object.fromEntries(Object.keys(steps).map((name) => [name, [] as number[]]))
   // The first round only warms up.
   for (let round = 0; round <= repetitions; round++) {
@@ -78,7 +92,10 @@ async function medians(steps: Record<string, () => Promise<void>>, repetitions: 
     }
   }
   return Object.fromEntries(
-    Object.entries(times).map(([name, list]) => [name, Number(list.sort((a, b) => a - b)[list.length >> 1].toFixed(1))]),
+    Object.entries(times).map(([name, list]) => [
+      name,
+      Number(list.sort((a, b) => a - b)[list.length >> 1].toFixed(1)),
+    ]),
   )
 }
 
@@ -92,7 +109,9 @@ async function openBench(name: BackendName, { sizes, vocabulary, rows, length }:
   const variables = await tapeVariables(model)
   const random = seededRandom(1)
   // Frequent ids first, as in text.
-  const tokens = Int32Array.from({ length: rows * (length + 1) }, () => Math.floor((random() / 2 ** 32) ** 3 * vocabulary))
+  const tokens = Int32Array.from({ length: rows * (length + 1) }, () =>
+    Math.floor((random() / 2 ** 32) ** 3 * vocabulary),
+  )
   const batch = { step: 0, steps: 1, rows, length, tokens }
 
   return {
@@ -113,7 +132,11 @@ async function openBench(name: BackendName, { sizes, vocabulary, rows, length }:
 
     async tapeStep() {
       const loss = tidy(() =>
-        tapeOptimizer.minimize(() => tf.mean(tape.losses(variables, tokens, rows)) as Scalar, true, Object.values(variables)),
+        tapeOptimizer.minimize(
+          () => tf.mean(tape.losses(variables, tokens, rows)) as Scalar,
+          true,
+          Object.values(variables),
+        ),
       ) as Scalar
       await loss.data()
       loss.dispose()
@@ -129,5 +152,7 @@ async function openBench(name: BackendName, { sizes, vocabulary, rows, length }:
 }
 
 async function tapeVariables(model: Model): Promise<Record<string, Variable>> {
-  return Object.fromEntries(model.parameters.names.map((name) => [name, tf.variable(model.parameters.get(name))]))
+  return Object.fromEntries(
+    model.parameters.names.map((name) => [name, tf.variable(model.parameters.get(name))]),
+  )
 }

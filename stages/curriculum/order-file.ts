@@ -5,7 +5,7 @@ import { type OrderReport, orderReport, orderSchema } from '../../schemas/order.
 import { UserError } from '../../schemas/user-error.ts'
 import { readArrowFile, readArrowSchema } from '../shards/arrow-file-reader.ts'
 import { ArrowFileWriter } from '../shards/arrow-file-writer.ts'
-import { syncFolder } from '../shards/atomic-write.ts'
+import { syncToDisk } from '../replace-file.ts'
 
 /** Writes an order, whole or not at all. */
 export async function writeOrder(
@@ -24,7 +24,7 @@ export async function writeOrder(
     await writer.discard()
   }
   await rename(own, path)
-  await syncFolder(dirname(path))
+  await syncToDisk(dirname(path))
 }
 
 /** What the order at `path` amounts to. */

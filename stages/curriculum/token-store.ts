@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { type TokenIds, tokenIds, type TokenLists } from '../../schemas/tokenized.ts'
-import { replaceFile } from './replace-file.ts'
+import { replaceFile } from '../replace-file.ts'
 
 /** What a token store holds. */
 export interface TokenStoreFacts {
@@ -24,7 +24,7 @@ export async function writeTokenStore(
 ): Promise<void> {
   const lengths = new Uint32Array(facts.documents)
   let documents = 0
-  await replaceFile(path, async (file) => {
+  const write = async (file: FileHandle) => {
     for await (const list of lists) {
       await writeAll(file, separated(list, separator, facts.vocabulary))
       for (let row = 0; row + 1 < list.offsets.length; row++) {
@@ -32,7 +32,9 @@ export async function writeTokenStore(
       }
     }
     await writeAll(file, lengths)
-  })
+  }
+  // Several runs may start on the same shards at once.
+  await replaceFile(path, write, `${path}.${process.pid}.partial`)
 }
 
 /** Random access to the tokens of a corpus. The caller closes it. */

@@ -29,7 +29,7 @@ export class ArrowFileWriter {
   }
 
   /**
-   * Completes the file and puts it in place. The caller makes the renames last, with `syncFolder`.
+   * Completes the file and puts it in place. The caller makes the renames last, with `syncToDisk`.
    * Throws where the file does not hold the rows that were written.
    */
   async finish(): Promise<{ bytes: number; sha256: string }> {

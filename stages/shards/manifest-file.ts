@@ -10,7 +10,7 @@ import {
   planSchema,
 } from '../../schemas/manifest.ts'
 import { UserError } from '../../schemas/user-error.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { replaceFile } from '../replace-file.ts'
 
 export const planName = 'plan.json'
 export const manifestName = 'manifest.jsonl'
@@ -42,12 +42,12 @@ export async function readPlan(folder: string): Promise<Plan | undefined> {
 }
 
 export async function writePlan(folder: string, plan: Plan): Promise<void> {
-  await writeAtomically(join(folder, planName), `${JSON.stringify(plan)}\n`)
+  await replaceFile(join(folder, planName), (file) => file.writeFile(`${JSON.stringify(plan)}\n`))
 }
 
 export async function writeManifest(folder: string, { header, lines }: Manifest): Promise<void> {
   const text = [header, ...lines].map((line) => `${JSON.stringify(line)}\n`).join('')
-  await writeAtomically(join(folder, manifestName), text)
+  await replaceFile(join(folder, manifestName), (file) => file.writeFile(text))
 }
 
 /** Adds a unit to a manifest that `writeManifest` wrote, once the unit's files are on disk. */

@@ -7,7 +7,7 @@ import { partBatches, type PartSchemas, partSchemas } from '../../schemas/shard.
 import { sketchOf } from '../../schemas/sketch.ts'
 import { type TokenizerFacts, tokenizerOf } from '../../schemas/tokenized.ts'
 import { ArrowFileWriter } from './arrow-file-writer.ts'
-import { syncFolder } from './atomic-write.ts'
+import { syncToDisk } from '../replace-file.ts'
 
 export interface PartPlace {
   readonly folder: string
@@ -71,7 +71,7 @@ export class PartWriter {
     const { folder, unit, key } = this.#place
     const tokensFile = await this.#tokensFile.finish()
     const scoresFile = await this.#scoresFile.finish()
-    await syncFolder(folder)
+    await syncToDisk(folder)
     return {
       unit,
       key,

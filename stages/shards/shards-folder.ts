@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type ManifestLine, partFiles, type PartFacts, unitOfFile } from '../../schemas/manifest.ts'
 import type { TokenizerFacts } from '../../schemas/tokenized.ts'
 import { UserError } from '../../schemas/user-error.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { replaceFile } from '../replace-file.ts'
 import {
   finishedUnits,
   type Manifest,
@@ -41,7 +41,10 @@ export async function keepTokenizer(
 ): Promise<void> {
   const path = join(folder, tokenizerName)
   const there = await readdir(folder)
-  if (!there.includes(tokenizerName)) return writeAtomically(path, await readFile(tokenizer.path as string))
+  if (!there.includes(tokenizerName)) {
+    const bytes = await readFile(tokenizer.path as string)
+    return replaceFile(path, (file) => file.writeFile(bytes))
+  }
   if ((await tokenizerHash(path)) === tokenizer.sha256) return
   throw new UserError(
     `The shards in \`${folder}\` are of another tokenizer than \`${tokenizer.path}\`: score with \`${path}\`, or into another folder.`,

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { documentColumns } from '../../schemas/documents.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { defineStage } from '../stage.ts'
-import { writeAtomically } from './atomic-write.ts'
+import { replaceFile } from '../replace-file.ts'
 import { learnBytePairs } from './byte-pairs.ts'
 import { byteLevelWords } from './encoder.ts'
 import { alphabet, tokenizerJson } from './tokenizer-json.ts'
@@ -50,7 +50,7 @@ export const trainTokenizer = defineStage({
       )
     }
     await mkdir(dirname(options.to), { recursive: true })
-    await writeAtomically(options.to, tokenizerJson(pairs))
+    await replaceFile(options.to, (file) => file.writeFile(tokenizerJson(pairs)))
     stats.set('vocabulary', vocabulary)
   },
 })

@@ -2,6 +2,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 
 import { basename, dirname, join } from 'node:path'
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
+import { syncToDisk } from '../replace-file.ts'
 import type { ModelConfig } from './model/config.ts'
 import { fromLlamaConfig, toLlamaConfig } from './model/llama-config.ts'
 
@@ -36,11 +37,11 @@ export async function writeCheckpoint(
   await copyFile(tokenizer, join(partial, 'tokenizer.json'))
   await using file = await open(join(partial, 'model.safetensors'), 'w')
   await writeSafetensors(file, tensors)
-  for (const name of await readdir(partial)) await sync(join(partial, name))
-  await sync(partial)
+  for (const name of await readdir(partial)) await syncToDisk(join(partial, name))
+  await syncToDisk(partial)
   await rm(folder, { recursive: true, force: true })
   await rename(partial, folder)
-  await sync(dirname(folder))
+  await syncToDisk(dirname(folder))
 }
 
 /**
@@ -74,10 +75,4 @@ export async function listCheckpoints(run: string): Promise<string[]> {
 
 async function newest(run: string): Promise<string | undefined> {
   return (await listCheckpoints(run)).at(-1)
-}
-
-/** Waits until a file's bytes, or a folder's names, are on the disk. */
-async function sync(path: string): Promise<void> {
-  await using file = await open(path)
-  await file.sync()
 }

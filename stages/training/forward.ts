@@ -20,11 +20,22 @@ const options = z.strictObject({
   layers: size.optional().describe('Decoder layers [default: 4].'),
   heads: size.optional().describe('Attention heads; dim is a multiple of them [default: 4].'),
   'kv-heads': size.optional().describe('Key/value heads; heads are a multiple of them [default: heads].'),
-  hidden: size.optional().describe('Width of the feed-forward layer [default: 8/3 dim, rounded up to a multiple of 32].'),
-  context: size.optional().describe('Longest sequence in tokens [default: 256, or the length of a batch where that is more].'),
+  hidden: size
+    .optional()
+    .describe('Width of the feed-forward layer [default: 8/3 dim, rounded up to a multiple of 32].'),
+  context: size
+    .optional()
+    .describe('Longest sequence in tokens [default: 256, or the length of a batch where that is more].'),
   tied: z.boolean().optional().describe('Whether the head is the embedding matrix itself [default: true].'),
-  seed: z.int().min(0).default(1).describe('Seed of the initial weights, which are the same on every back end.'),
-  backend: z.enum(backendChoices).default('auto').describe('What computes; `auto` takes the first that works.'),
+  seed: z
+    .int()
+    .min(0)
+    .default(1)
+    .describe('Seed of the initial weights, which are the same on every back end.'),
+  backend: z
+    .enum(backendChoices)
+    .default('auto')
+    .describe('What computes; `auto` takes the first that works.'),
 })
 
 export const forward = defineStage({
@@ -65,7 +76,9 @@ async function createModel(batch: Batch, options: Options, log: (sentence: strin
 /** @throws UserError where the options do not fit each other or the batches. */
 function configOf({ length, corpus }: Batch, options: Options): ModelConfig {
   const { preset, dim, layers, heads, 'kv-heads': kvHeads, hidden, context, tied } = options
-  const base: ModelSizes = preset ? presets[preset] : { dim: 128, layers: 4, heads: 4, context: Math.max(256, length) }
+  const base: ModelSizes = preset
+    ? presets[preset]
+    : { dim: 128, layers: 4, heads: 4, context: Math.max(256, length) }
   const sizes: ModelSizes = {
     dim: dim ?? base.dim,
     layers: layers ?? base.layers,
@@ -85,7 +98,9 @@ function configOf({ length, corpus }: Batch, options: Options): ModelConfig {
     return modelConfig(sizes, corpus.vocabulary)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    throw new UserError(`The model's sizes in \`forward\` do not fit each other: ${error.message}. Change one of them.`)
+    throw new UserError(
+      `The model's sizes in \`forward\` do not fit each other: ${error.message}. Change one of them.`,
+    )
   }
 }
 

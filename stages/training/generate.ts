@@ -1,4 +1,4 @@
-import { seededRandom } from '../curriculum/seeded-random.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { dispose } from './backend/tidy.ts'
 import type { Model } from './model/model.ts'
 import { sampleToken, type Sampling } from './sampling.ts'

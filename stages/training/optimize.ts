@@ -14,12 +14,25 @@ const options = z.strictObject({
   peak: z.number().gt(0).default(0.003).describe('Highest learning rate.'),
   schedule: z.enum(schedules).default('cosine').describe('How the learning rate falls after its warm-up.'),
   'warm-up': z.int().min(0).default(30).describe('Steps over which the learning rate rises to its peak.'),
-  final: z.number().min(0).max(1).default(0.1).describe('Share of the peak at the end of `linear` and `cosine`.'),
+  final: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('Share of the peak at the end of `linear` and `cosine`.'),
   beta1: share.default(0.9).describe("Decay a step of the gradient's mean."),
   beta2: share.default(0.95).describe("Decay a step of the gradient's mean square."),
   epsilon: z.number().gt(0).default(1e-8).describe('Added to the root of the mean square.'),
-  decay: z.number().min(0).default(0.1).describe('Weight decay, of matrices only, decoupled from the gradient.'),
-  clip: z.number().gt(0).default(1).describe('Largest global norm of the gradient; larger ones are scaled down to it.'),
+  decay: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe('Weight decay, of matrices only, decoupled from the gradient.'),
+  clip: z
+    .number()
+    .gt(0)
+    .default(1)
+    .describe('Largest global norm of the gradient; larger ones are scaled down to it.'),
 })
 
 /** AdamW (Loshchilov and Hutter, arXiv 1711.05101). */

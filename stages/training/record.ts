@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module'
-import { appendFile, mkdir, open, rename } from 'node:fs/promises'
+import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Evaluation, RunRecord } from '../../schemas/run-record.ts'
+import { replaceFile } from '../replace-file.ts'
 import { defineStage } from '../stage.ts'
 
 const { version } = createRequire(import.meta.url)('gradus/package.json') as { version: string }
@@ -36,7 +37,7 @@ export const record = defineStage({
       }
       const { updates, model } = step
       if (updates === step.batch.steps) {
-        await writeWhole(join(to, 'run.json'), {
+        await writeRecord(to, {
           version: 1,
           gradus: version,
           backend: { name: model.backend.name, device: model.backend.device, reason: model.backend.reason },
@@ -47,20 +48,13 @@ export const record = defineStage({
           tokensPerSecond: tokens / (milliseconds / 1000),
           before: evaluations.find(({ step }) => step === 0) ?? null,
           after: evaluations.find(({ step }) => step === updates) ?? null,
-        } satisfies RunRecord)
+        })
       }
       yield step
     }
   },
 })
 
-/** Writes a file that is either not there or whole. */
-async function writeWhole(path: string, value: unknown): Promise<void> {
-  const partial = `${path}.partial`
-  {
-    await using file = await open(partial, 'w')
-    await file.writeFile(`${JSON.stringify(value, null, 2)}\n`)
-    await file.sync()
-  }
-  await rename(partial, path)
+async function writeRecord(folder: string, run: RunRecord): Promise<void> {
+  await replaceFile(join(folder, 'run.json'), (file) => file.writeFile(`${JSON.stringify(run, null, 2)}\n`))
 }

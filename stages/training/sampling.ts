@@ -1,4 +1,4 @@
-import type { RandomSource } from '../curriculum/seeded-random.ts'
+import type { RandomSource } from '../seeded-random.ts'
 
 export interface Sampling {
   /** Divides the logits; 0 always takes the likeliest token. */

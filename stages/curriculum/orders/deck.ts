@@ -1,4 +1,4 @@
-import { type RandomSource, shuffle } from '../seeded-random.ts'
+import { type RandomSource, shuffle } from '../../seeded-random.ts'
 
 /**
  * Deals documents as cards are dealt: shuffled, each once before any comes again. Documents that open later join the

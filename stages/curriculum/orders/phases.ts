@@ -1,5 +1,5 @@
 import { openingProgress } from '../../training/schedules/pacing.ts'
-import { seededRandom } from '../seeded-random.ts'
+import { seededRandom } from '../../seeded-random.ts'
 import { Deck } from './deck.ts'
 import type { Order } from './order.ts'
 import { tokenQuantiles } from './token-quantiles.ts'

@@ -1,4 +1,4 @@
-import { seededRandom } from '../seeded-random.ts'
+import { seededRandom } from '../../seeded-random.ts'
 import { Deck } from './deck.ts'
 import type { Order } from './order.ts'
 import { tokenQuantiles } from './token-quantiles.ts'

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Parameters } from '../model/parameters.ts'
 import type { BackendName } from './backend.ts'
 import { tensorflowKernels } from './tensorflow-kernels.ts'
@@ -12,8 +12,8 @@ import { wasmKernels } from './wasm-kernels.ts'
 export interface Kernels {
   /** a·b of matrices, with either operand transposed. */
   matMul(a: Tensor2D, b: Tensor2D, transposeA?: boolean, transposeB?: boolean): Tensor2D
-  /** a·b of each of n pairs of matrices, `[n, i, k]·[n, k, j]`, with either operand transposed. */
-  batchMatMul(a: Tensor3D, b: Tensor3D, transposeA?: boolean, transposeB?: boolean): Tensor3D
+  /** a·b of each pair of matrices, `[m, n, i, k]·[m, n, k, j]`, with either operand transposed. */
+  batchMatMul(a: Tensor4D, b: Tensor4D, transposeA?: boolean, transposeB?: boolean): Tensor4D
   /** Row i of the result is row `rows[i]` of `x` `[R, C]`. */
   gatherRows(x: Tensor2D, rows: Int32Array): Tensor2D
   /** `[count, C]`: row r is the sum of the rows i of `x` with `index[i]` = r. */
@@ -52,7 +52,10 @@ export interface AdamW {
   dispose(): void
 }
 
-const kernels: Readonly<Record<BackendName, () => Kernels>> = { tensorflow: tensorflowKernels, wasm: wasmKernels }
+const kernels: Readonly<Record<BackendName, () => Kernels>> = {
+  tensorflow: tensorflowKernels,
+  wasm: wasmKernels,
+}
 
 /** @param backend name of tfjs-core's active back end */
 export function kernelsOf(backend: BackendName): Kernels {

@@ -1,32 +1,31 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor2D } from '@tensorflow/tfjs-core'
-import { tidy } from './tidy.ts'
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
 import { resourceAdamW } from './tensorflow-adamw.ts'
-
-/** aᵀ·b costs twice the time where a is this many times as wide as b; the transpose of bᵀ·a does not. */
-const wideOperand = 8
+import { tidy } from './tidy.ts'
 
 /** Kernels on TensorFlow's own operations, through @tensorflow/tfjs-node-gpu. */
 export function tensorflowKernels(): Kernels {
-  const multiply = (a: Tensor2D, b: Tensor2D, transposeA: boolean, transposeB: boolean): Tensor2D =>
-    tf.matMul(a, b, transposeA, transposeB)
+  return { matMul, batchMatMul, gatherRows, sumRowsBy, adamW: resourceAdamW }
+}
 
-  return {
-    matMul(a, b, transposeA = false, transposeB = false) {
-      if (!transposeA || transposeB || a.shape[1] < wideOperand * b.shape[1]) {
-        return multiply(a, b, transposeA, transposeB)
-      }
-      return tidy(() => tf.transpose(multiply(b, a, true, false)))
-    },
+/** aᵀ·b takes twice as long as bᵀ·a where a is at least so many times as wide as b; a transpose more is cheaper. */
+const wide = 8
 
-    batchMatMul: (a, b, transposeA = false, transposeB = false) => tf.matMul(a, b, transposeA, transposeB),
+function matMul(a: Tensor2D, b: Tensor2D, transposeA = false, transposeB = false): Tensor2D {
+  if (!transposeA || transposeB || a.shape[1] < wide * b.shape[1])
+    return tf.matMul(a, b, transposeA, transposeB)
+  return tidy(() => tf.transpose(tf.matMul<Tensor2D>(b, a, true, false)))
+}
 
-    gatherRows: (x, rows) => tidy(() => tf.gather(x, tf.tensor1d(rows, 'int32'))),
+function batchMatMul(a: Tensor4D, b: Tensor4D, transposeA = false, transposeB = false): Tensor4D {
+  return tf.matMul(a, b, transposeA, transposeB)
+}
 
-    sumRowsBy: (index, x, count) =>
-      tidy(() => tf.unsortedSegmentSum(x, tf.tensor1d(index, 'int32'), count)),
+function gatherRows(x: Tensor2D, rows: Int32Array): Tensor2D {
+  return tidy(() => tf.gather(x, tf.tensor1d(rows, 'int32')))
+}
 
-    adamW: resourceAdamW,
-  }
+function sumRowsBy(index: Int32Array, x: Tensor2D, count: number): Tensor2D {
+  return tidy(() => tf.unsortedSegmentSum(x, tf.tensor1d(index, 'int32'), count))
 }

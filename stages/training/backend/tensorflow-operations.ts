@@ -10,10 +10,7 @@ interface Attribute {
 /** The part of @tensorflow/tfjs-node-gpu's back end that runs TensorFlow operations by name. */
 interface NativeBackend {
   readonly binding: Readonly<
-    Record<
-      'TF_FLOAT' | 'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_SHAPE' | 'TF_ATTR_STRING',
-      number
-    >
+    Record<'TF_FLOAT' | 'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_SHAPE' | 'TF_ATTR_STRING', number>
   >
   executeMultipleOutputs(name: string, attributes: Attribute[], inputs: Tensor[], outputs: number): Tensor[]
 }

@@ -1,59 +1,69 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor, Tensor2D, Tensor3D, TensorInfo } from '@tensorflow/tfjs-core'
-import { tidy } from './tidy.ts'
-import { flatAdamW } from '../optimizer/flat-adamw.ts'
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
-
-/** The part of @tensorflow/tfjs-backend-wasm's back end that is about a tensor's memory. */
-interface WasmBackend {
-  typedArrayFromHeap(tensor: Tensor): Float32Array
-  makeOutput(shape: readonly number[], dtype: 'float32'): TensorInfo
-}
+import { tidy } from './tidy.ts'
+import { memoryAdamW } from './wasm-adamw.ts'
+import { emptyTensor, memoryOf } from './wasm-memory.ts'
 
 /**
  * Kernels for WebAssembly. Its matrix product is fast for plain pairs of matrices only (30 GFLOP/s against 1 with a
- * transposed operand or a batch), so that operands are transposed and batches taken apart first. Its memory is plain
- * memory: what moves rows about is done there, without a copy.
+ * transposed operand or a batch), so that operands are transposed and batches taken apart first. What moves rows about
+ * is done in its memory, since its own slices copy the whole tensor and its gathers go number by number.
  */
 export function wasmKernels(): Kernels {
-  const backend = tf.backend() as unknown as WasmBackend
-  /** Valid until the next tensor is made: memory that grows moves. */
-  const memory = (tensor: Tensor) => backend.typedArrayFromHeap(tensor)
-  /** A tensor whose contents are about to be written. */
-  const empty = <T extends Tensor>(shape: number[]): T =>
-    
-    tf.engine().makeTensorFromTensorInfo(backend.makeOutput(shape, 'float32')) as T
+  return { matMul, batchMatMul, gatherRows, sumRowsBy, adamW: memoryAdamW }
+}
 
-  return {
-    matMul: (a, b, transposeA = false, transposeB = false) =>
-      tidy(() => tf.matMul(transposeA ? tf.transpose(a) : a, transposeB ? tf.transpose(b) : b)),
+function matMul(a: Tensor2D, b: Tensor2D, transposeA = false, transposeB = false): Tensor2D {
+  return tidy(() => {
+    const right: Tensor2D = transposeB ? tf.transpose(b) : b
+    if (!transposeA) return tf.matMul(a, right)
+    // aᵀ·b is also the transpose of bᵀ·a: whichever transposes fewer numbers.
+    const [inner, rows] = a.shape
+    const columns = right.shape[1]
+    if (inner * rows <= (inner + rows) * columns) return tf.matMul<Tensor2D>(tf.transpose(a), right)
+    return tf.transpose(tf.matMul<Tensor2D>(tf.transpose(right), a))
+  })
+}
 
-    batchMatMul: (a, b, transposeA = false, transposeB = false) =>
+function batchMatMul(a: Tensor4D, b: Tensor4D, transposeA = false, transposeB = false): Tensor4D {
+  return tidy(() => {
+    const left: Tensor4D = transposeA ? tf.transpose(a, [0, 1, 3, 2]) : a
+    const right: Tensor4D = transposeB ? tf.transpose(b, [0, 1, 3, 2]) : b
+    const [m, n, rows] = left.shape
+    const products = emptyTensor<Tensor4D>([m, n, rows, right.shape[3]])
+    for (let i = 0; i < m * n; i++) {
       tidy(() => {
-        const left = tf.unstack(transposeA ? tf.transpose(a, [0, 2, 1]) : a) as Tensor2D[]
-        const right = tf.unstack(transposeB ? tf.transpose(b, [0, 2, 1]) : b) as Tensor2D[]
-        return tf.stack(left.map((matrix, i) => tf.matMul(matrix, right[i]))) as Tensor3D
-      }),
-
-    gatherRows(x, rows) {
-      const columns = x.shape[1]
-      const gathered = empty<Tensor2D>([rows.length, columns])
-      const [from, to] = [memory(x), memory(gathered)]
-      rows.forEach((row, i) => to.set(from.subarray(row * columns, (row + 1) * columns), i * columns))
-      return gathered
-    },
-
-    sumRowsBy(index, x, count) {
-      const columns = x.shape[1]
-      const sums = tf.zeros<tf.Rank.R2>([count, columns])
-      const [from, to] = [memory(x), memory(sums)]
-      index.forEach((row, i) => {
-        for (let column = 0; column < columns; column++)
-          to[row * columns + column] += from[i * columns + column]
+        const product: Tensor2D = tf.matMul(matrixOf(left, i), matrixOf(right, i))
+        memoryOf(products).set(memoryOf(product), i * product.size)
       })
-      return sums
-    },
+    }
+    return products
+  })
+}
 
-    adamW: flatAdamW,
-  }
+/** Matrix `i` of a batch, copied. */
+function matrixOf(batch: Tensor4D, i: number): Tensor2D {
+  const [, , rows, columns] = batch.shape
+  const matrix = emptyTensor<Tensor2D>([rows, columns])
+  memoryOf(matrix).set(memoryOf(batch).subarray(i * matrix.size, (i + 1) * matrix.size))
+  return matrix
+}
+
+function gatherRows(x: Tensor2D, rows: Int32Array): Tensor2D {
+  const columns = x.shape[1]
+  const gathered = emptyTensor<Tensor2D>([rows.length, columns])
+  const [from, to] = [memoryOf(x), memoryOf(gathered)]
+  rows.forEach((row, i) => to.set(from.subarray(row * columns, (row + 1) * columns), i * columns))
+  return gathered
+}
+
+function sumRowsBy(index: Int32Array, x: Tensor2D, count: number): Tensor2D {
+  const columns = x.shape[1]
+  const sums = emptyTensor<Tensor2D>([count, columns])
+  const [from, to] = [memoryOf(x), memoryOf(sums).fill(0)]
+  index.forEach((row, i) => {
+    for (let column = 0; column < columns; column++) to[row * columns + column] += from[i * columns + column]
+  })
+  return sums
 }

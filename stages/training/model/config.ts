@@ -48,7 +48,21 @@ export function modelConfig(sizes: ModelSizes, vocabulary: number): ModelConfig 
   const { dim, layers, heads, context, kvHeads = heads, tied = true } = sizes
   const hidden = sizes.hidden ?? Math.ceil((8 * dim) / 3 / 32) * 32
   if (dim % heads !== 0) throw new RangeError(`dim ${dim} is not a multiple of heads ${heads}`)
-  if ((dim / heads) % 2 !== 0) throw new RangeError(`dim ${dim} / heads ${heads} is odd, and rotary embedding pairs the numbers of a head`)
+  if ((dim / heads) % 2 !== 0)
+    throw new RangeError(
+      `dim ${dim} / heads ${heads} is odd, and rotary embedding pairs the numbers of a head`,
+    )
   if (heads % kvHeads !== 0) throw new RangeError(`heads ${heads} is not a multiple of kv-heads ${kvHeads}`)
-  return { vocabulary, dim, layers, heads, kvHeads, hidden, context, tied, ropeTheta: 10_000, normEpsilon: 1e-5 }
+  return {
+    vocabulary,
+    dim,
+    layers,
+    heads,
+    kvHeads,
+    hidden,
+    context,
+    tied,
+    ropeTheta: 10_000,
+    normEpsilon: 1e-5,
+  }
 }

@@ -7,6 +7,11 @@ export function embed(kernels: Kernels, matrix: Tensor2D, tokens: Int32Array): T
 }
 
 /** `[V, D]` gradient of the embedding matrix, from that of its output `[N, D]`. */
-export function embedBackward(kernels: Kernels, gradient: Tensor2D, tokens: Int32Array, vocabulary: number): Tensor2D {
+export function embedBackward(
+  kernels: Kernels,
+  gradient: Tensor2D,
+  tokens: Int32Array,
+  vocabulary: number,
+): Tensor2D {
   return kernels.sumRowsBy(tokens, gradient, vocabulary)
 }

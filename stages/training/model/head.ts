@@ -36,7 +36,10 @@ export function head(
         const logits = kernels.matMul(rowsBetween(hidden, start, end), matrix, false, true)
         const probabilities = tf.softmax(logits)
         // The likeliest token has a logit m and a probability e^m / Σ e^z, never too small for its logarithm.
-        const logSums: Tensor1D = tf.sub(tf.max<Tensor1D>(logits, 1), tf.log(tf.max<Tensor1D>(probabilities, 1)))
+        const logSums: Tensor1D = tf.sub(
+          tf.max<Tensor1D>(logits, 1),
+          tf.log(tf.max<Tensor1D>(probabilities, 1)),
+        )
         return { logSums, ...(keep && { probabilities }) }
       }),
     )
@@ -98,7 +101,10 @@ export function headBackward(
 /** The rows of a chunk that are among the kept tokens; all of them are no copy. */
 function keptRows(kernels: Kernels, chunk: Tensor2D, kept: Int32Array | undefined, first: number): Tensor2D {
   if (!kept || kept.length === chunk.shape[0]) return chunk
-  return kernels.gatherRows(chunk, kept.map((token) => token - first))
+  return kernels.gatherRows(
+    chunk,
+    kept.map((token) => token - first),
+  )
 }
 
 function rowsBetween(x: Tensor2D, start: number, end: number): Tensor2D {

@@ -1,4 +1,4 @@
-import { seededRandom } from '../../curriculum/seeded-random.ts'
+import { seededRandom } from '../../seeded-random.ts'
 import type { ModelConfig } from './config.ts'
 import { layerNames, parameterShapes } from './parameters.ts'
 
@@ -12,7 +12,10 @@ const deviation = 0.02
  */
 export function initialValues(config: ModelConfig, seed: number): Map<string, Float32Array> {
   const residual = new Set<string>(
-    Array.from({ length: config.layers }, (_, layer) => layerNames(layer)).flatMap(({ attention, mlp }) => [attention.output, mlp.down]),
+    Array.from({ length: config.layers }, (_, layer) => layerNames(layer)).flatMap(({ attention, mlp }) => [
+      attention.output,
+      mlp.down,
+    ]),
   )
   const normal = normalNumbers(seed)
   const values = new Map<string, Float32Array>()

@@ -10,7 +10,10 @@ export interface Kept {
 
 /** Indices into `[B·T]` of every token of `rows`. */
 export function tokensOfRows(rows: Int32Array, length: number): Int32Array {
-  return Int32Array.from({ length: rows.length * length }, (_, i) => rows[Math.floor(i / length)] * length + (i % length))
+  return Int32Array.from(
+    { length: rows.length * length },
+    (_, i) => rows[Math.floor(i / length)] * length + (i % length),
+  )
 }
 
 /** The inputs (`offset` 0) or the targets (`offset` 1) `[B, T]` of `tokens` `[B, T + 1]`. */

@@ -51,22 +51,26 @@ export function layerBackward(
   return tidy(() => {
     const fed = scaleNorm(activations.mlpNorm, weights.mlpNorm)
     const mlp = mlpBackward(kernels, gradient, fed, weights.mlp, activations.mlp)
-    const mlpNorm = rmsNormBackward(kernels, mlp.input, weights.mlpNorm, activations.mlpNorm)
-    const between: Tensor2D = tf.add(gradient, mlpNorm.input)
-
+    const mlpNorm = rmsNormBackward(kernels, mlp.input, weights.mlpNorm, activations.mlpNorm, [gradient])
     const attended = scaleNorm(activations.attentionNorm, weights.attentionNorm)
     const attention = attentionBackward(
       kernels,
-      between,
+      mlpNorm.input,
       attended,
       weights.attention,
       tables,
       shape,
       activations.attention,
     )
-    const attentionNorm = rmsNormBackward(kernels, attention.input, weights.attentionNorm, activations.attentionNorm)
+    const attentionNorm = rmsNormBackward(
+      kernels,
+      attention.input,
+      weights.attentionNorm,
+      activations.attentionNorm,
+      [mlpNorm.input],
+    )
     return {
-      input: tf.add(between, attentionNorm.input),
+      input: attentionNorm.input,
       weights: {
         attentionNorm: attentionNorm.weight,
         attention: attention.weights,

@@ -23,6 +23,11 @@ export function keepsTokenProbabilities(tokens: number, vocabulary: number): boo
 }
 
 /** Whether the attention probabilities of all layers, `[sequences·heads, length, length]` each, wait for backward. */
-export function keepsAttentionProbabilities(layers: number, sequences: number, heads: number, length: number): boolean {
+export function keepsAttentionProbabilities(
+  layers: number,
+  sequences: number,
+  heads: number,
+  length: number,
+): boolean {
   return layers * sequences * heads * length * length * float <= keptBytes
 }

@@ -47,7 +47,10 @@ export function mlpBackward(
     const slope = tf.add(sigmoid, tf.sub(silu, tf.mul(silu, sigmoid)))
     const gateGradient: Tensor2D = tf.mul(tf.mul(productGradient, up), slope)
     const upGradient: Tensor2D = tf.mul(productGradient, silu)
-    const input: Tensor2D = tf.add(kernels.matMul(gateGradient, weights.gate), kernels.matMul(upGradient, weights.up))
+    const input: Tensor2D = tf.add(
+      kernels.matMul(gateGradient, weights.gate),
+      kernels.matMul(upGradient, weights.up),
+    )
     return {
       input,
       weights: { gate: kernels.matMul(gateGradient, x, true), up: kernels.matMul(upGradient, x, true), down },

@@ -49,7 +49,13 @@ export class Model {
       const finalNorm = this.#trunk(windows(tokens, sequences, 0), sequences, layers)
       const keep = keepsTokenProbabilities(sequences * length, this.config.vocabulary)
       const targets = windows(tokens, sequences, 1)
-      const { losses, activations } = head(this.kernels, this.#hidden(finalNorm), this.#headMatrix, targets, keep)
+      const { losses, activations } = head(
+        this.kernels,
+        this.#hidden(finalNorm),
+        this.#headMatrix,
+        targets,
+        keep,
+      )
       return {
         losses: tf.reshape(losses, [sequences, length]),
         activations: { sequences, length, layers, finalNorm, head: activations },
@@ -159,16 +165,25 @@ export class Model {
   }
 
   /** Gradients of the final hidden states of the kept rows, zero at tokens that are not kept, and of the head's matrix. */
-  #headBackward(targets: Int32Array, { sequences, length, head }: Activations, { rows, tokens, weights }: Kept) {
+  #headBackward(
+    targets: Int32Array,
+    { sequences, length, head }: Activations,
+    { rows, tokens, weights }: Kept,
+  ) {
     const { kernels } = this
     const kept = tokens ?? (rows && tokensOfRows(rows, length))
     const gradients = headBackward(kernels, head, this.#headMatrix, targets, kept, weights)
     if (!tokens) return gradients
     return tidy(() => {
-      const all = rows ? tokensOfRows(rows, length) : Int32Array.from({ length: sequences * length }, (_, i) => i)
+      const all = rows
+        ? tokensOfRows(rows, length)
+        : Int32Array.from({ length: sequences * length }, (_, i) => i)
       const place = new Map(Array.from(tokens, (token, i) => [token, i]))
       const withZero = tf.concat2d([gradients.hidden, tf.zeros([1, this.config.dim])], 0)
-      const hidden = kernels.gatherRows(withZero, all.map((token) => place.get(token) ?? tokens.length))
+      const hidden = kernels.gatherRows(
+        withZero,
+        all.map((token) => place.get(token) ?? tokens.length),
+      )
       gradients.hidden.dispose()
       return { hidden, matrix: gradients.matrix }
     })
@@ -201,7 +216,10 @@ export class Model {
     if (this.#tables?.length !== length) {
       const { dim, heads, kvHeads, ropeTheta } = this.config
       this.#disposeTables()
-      const tables = { rotary: rotary(length, dim / heads, ropeTheta), mask: causalMask(length, heads / kvHeads) }
+      const tables = {
+        rotary: rotary(length, dim / heads, ropeTheta),
+        mask: causalMask(length, heads / kvHeads),
+      }
       for (const tensor of [...Object.values(tables.rotary), tables.mask] as Tensor[]) tf.keep(tensor)
       this.#tables = { length, ...tables }
     }

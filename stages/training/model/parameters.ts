@@ -76,7 +76,10 @@ export class Parameters {
 
   /** Number of trained numbers. */
   get count(): number {
-    return [...this.#shapes.values()].reduce((sum, shape) => sum + tf.util.sizeFromShape(shape as number[]), 0)
+    return [...this.#shapes.values()].reduce(
+      (sum, shape) => sum + tf.util.sizeFromShape(shape as number[]),
+      0,
+    )
   }
 
   shape(name: string): number[] {
@@ -112,7 +115,10 @@ export class Parameters {
   /** @throws UserError where a tensor is missing, unknown or of another shape; nothing is changed then. */
   import(stored: ReadonlyMap<string, StoredTensor>): void {
     for (const name of stored.keys()) {
-      if (!this.#shapes.has(name)) throw new UserError(`The checkpoint holds \`${name}\`, which the model does not have. Give the model the checkpoint's sizes.`)
+      if (!this.#shapes.has(name))
+        throw new UserError(
+          `The checkpoint holds \`${name}\`, which the model does not have. Give the model the checkpoint's sizes.`,
+        )
     }
     for (const [name, shape] of this.#shapes) {
       const given = stored.get(name)?.shape

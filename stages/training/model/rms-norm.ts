@@ -24,21 +24,26 @@ export function scaleNorm({ normalised }: NormActivations, weight: Tensor1D): Te
   return tf.mul(normalised, weight)
 }
 
-/** Gradients of x `[N, D]` and w `[D]` from that of x̂·w, dy: dx = (w·dy − x̂·mean(w·dy·x̂))/√(mean x² + ε). */
+/**
+ * Gradients of x `[N, D]` and w `[D]` from that of x̂·w, dy: dx = (w·dy − x̂·mean(w·dy·x̂))/√(mean x² + ε).
+ *
+ * @param beside gradient of x from elsewhere `[N, D]`, which is added
+ */
 export function rmsNormBackward(
   kernels: Kernels,
   gradient: Tensor2D,
   weight: Tensor1D,
   { normalised, inverse }: NormActivations,
+  beside: Tensor2D[] = [],
 ): { input: Tensor2D; weight: Tensor1D } {
   return tidy(() => {
     const [rows, dim] = gradient.shape
     const products: Tensor2D = tf.mul(gradient, normalised)
     // Both sums are products with a vector, which every back end does faster than a reduction.
     const weightGradient: Tensor1D = tf.reshape(kernels.matMul(tf.ones([1, rows]), products), [dim])
-    const shares: Tensor2D = tf.reshape(tf.mul(weight, 1 / dim), [dim, 1])
-    const means = kernels.matMul(products, shares)
-    const centred = tf.sub(tf.mul(gradient, weight), tf.mul(normalised, means))
-    return { input: tf.mul(centred, inverse), weight: weightGradient }
+    const shares: Tensor2D = tf.reshape(tf.mul(weight, -1 / dim), [dim, 1])
+    const along = tf.mul(normalised, tf.mul(kernels.matMul(products, shares), inverse))
+    const input: Tensor2D = tf.addN([tf.mul(tf.mul(gradient, weight), inverse), along, ...beside])
+    return { input, weight: weightGradient }
   })
 }

@@ -1,4 +1,4 @@
-import { seededRandom, shuffle } from '../../curriculum/seeded-random.ts'
+import { seededRandom, shuffle } from '../../seeded-random.ts'
 
 /** Indices, ascending, of `count` of `total` items, every subset being equally likely; the same for a seed and a step. */
 export function randomChoice(total: number, count: number, seed: number, step: number): Int32Array {

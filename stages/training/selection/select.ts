@@ -13,7 +13,9 @@ export const selectionOptions = {
   granularity: z
     .enum(granularities)
     .default('sequence')
-    .describe('What is kept or not. Backward runs on the kept sequences alone; tokens save work in the head only.'),
+    .describe(
+      'What is kept or not. Backward runs on the kept sequences alone; tokens save work in the head only.',
+    ),
 }
 
 /**

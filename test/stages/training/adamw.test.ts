@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { kernelsOf, type AdamWSettings } from '../../../stages/training/backend/kernels.ts'
-import { flatAdamW } from '../../../stages/training/optimizer/flat-adamw.ts'
 import { modelConfig } from '../../../stages/training/model/config.ts'
 import { initialValues } from '../../../stages/training/model/initialise.ts'
 import { Parameters } from '../../../stages/training/model/parameters.ts'
@@ -18,7 +17,10 @@ const newParameters = () => {
 /** Gradients of step `step`: small ones in even steps, so that clipping happens in some steps and not in others. */
 function gradientsAt(parameters: Parameters, step: number): Map<string, tf.Tensor> {
   return new Map(
-    parameters.names.map((name, i) => [name, normal(parameters.shape(name) as [number], 100 * step + i, step % 2 ? 1 : 1e-3)]),
+    parameters.names.map((name, i) => [
+      name,
+      normal(parameters.shape(name) as [number], 100 * step + i, step % 2 ? 1 : 1e-3),
+    ]),
   )
 }
 
@@ -59,104 +61,109 @@ class ReferenceAdamW {
 const doubles = (tensors: Iterable<[string, tf.Tensor]>) =>
   new Map([...tensors].map(([name, tensor]) => [name, Float64Array.from(tensor.dataSync())]))
 
-const valuesOf = (parameters: Parameters) => parameters.names.map((name) => [name, parameters.get(name)] as [string, tf.Tensor])
+const valuesOf = (parameters: Parameters) =>
+  parameters.names.map((name) => [name, parameters.get(name)] as [string, tf.Tensor])
 
 await onEveryBackend((backend) => {
-  describe.each([
-    ["the back end's AdamW", () => kernelsOf(backend().name).adamW],
-    ['AdamW on a flat vector', () => flatAdamW],
-  ])('%s', (_, create) => {
-    test('updates as a 64-bit AdamW does, clipped or not, with decay of matrices only', () => {
-      const parameters = newParameters()
-      const reference = new ReferenceAdamW(doubles(valuesOf(parameters)))
-      const adamW = create()(parameters, settings)
-      const norms: number[] = []
-      rates.forEach((rate, step) => {
-        const gradients = gradientsAt(parameters, step)
-        const norm = adamW.update(gradients, rate)
-        expect(norm / reference.update(doubles(gradients), rate)).toBeCloseTo(1, 5)
-        norms.push(norm)
-        tf.dispose([...gradients.values()])
-        for (const [name, values] of doubles(valuesOf(parameters))) {
-          const expected = reference.values.get(name) as Float64Array
-          values.forEach((value, i) => expect(Math.abs(value - expected[i])).toBeLessThan(1e-6))
-        }
-      })
-      expect(norms.map((norm) => norm > settings.clip)).toEqual([false, true, false, true])
-      adamW.dispose()
-      parameters.dispose()
-    })
+  const create = (parameters: Parameters) => kernelsOf(backend().name).adamW(parameters, settings)
 
-    test('goes on from its exported moments as if it had never stopped', async () => {
-      const [straight, resumed] = [newParameters(), newParameters()]
-      const first = create()(straight, settings)
-      const step = (adamW: typeof first, parameters: Parameters, n: number) => {
-        const gradients = gradientsAt(parameters, n)
-        adamW.update(gradients, 0.01)
-        tf.dispose([...gradients.values()])
-      }
-      for (const n of [0, 1, 2]) step(first, straight, n)
-      const moments = await first.export()
-      resumed.import(await straight.export())
-      const second = create()(resumed, settings)
-      second.import(moments, first.updates)
-      for (const n of [3, 4]) {
-        step(first, straight, n)
-        step(second, resumed, n)
-      }
-      expect(second.updates).toBe(5)
-      expect(await resumed.export()).toEqual(await straight.export())
-      first.dispose()
-      second.dispose()
-      straight.dispose()
-      resumed.dispose()
-    })
-
-    test('updates parameters that were replaced since its last update', async () => {
-      const [kept, replaced] = [newParameters(), newParameters()]
-      const optimizers = [create()(kept, settings), create()(replaced, settings)]
-      replaced.import(new Map([...(await kept.export())].map(([name, { shape, values }]) => [name, { shape, values: values.map((v) => v + 1) }])))
-      const gradients = gradientsAt(kept, 0)
-      optimizers[0].update(gradients, 0)
-      optimizers[1].update(gradients, 0)
-      for (const name of kept.names) {
-        const [before, after] = [kept.get(name).dataSync(), replaced.get(name).dataSync()]
-        after.forEach((value, i) => expect(value).toBeCloseTo(before[i] + 1, 5))
-      }
+  test('updates as a 64-bit AdamW does, clipped or not, with decay of matrices only', () => {
+    const parameters = newParameters()
+    const reference = new ReferenceAdamW(doubles(valuesOf(parameters)))
+    const adamW = create(parameters)
+    const norms: number[] = []
+    rates.forEach((rate, step) => {
+      const gradients = gradientsAt(parameters, step)
+      const norm = adamW.update(gradients, rate)
+      expect(norm / reference.update(doubles(gradients), rate)).toBeCloseTo(1, 5)
+      norms.push(norm)
       tf.dispose([...gradients.values()])
-      optimizers.forEach((optimizer) => optimizer.dispose())
-      kept.dispose()
-      replaced.dispose()
+      for (const [name, values] of doubles(valuesOf(parameters))) {
+        const expected = reference.values.get(name) as Float64Array
+        values.forEach((value, i) => expect(Math.abs(value - expected[i])).toBeLessThan(1e-6))
+      }
     })
+    expect(norms.map((norm) => norm > settings.clip)).toEqual([false, true, false, true])
+    adamW.dispose()
+    parameters.dispose()
+  })
 
-    test('changes nothing where a gradient is not finite, and says so by the norm', async () => {
-      const parameters = newParameters()
-      const before = await parameters.export()
-      const adamW = create()(parameters, settings)
-      const gradients = gradientsAt(parameters, 0)
-      gradients.get('model.norm.weight')?.dispose()
-      gradients.set('model.norm.weight', tf.fill([8], NaN))
-      expect(adamW.update(gradients, 0.01)).toBe(NaN)
-      expect(adamW.updates).toBe(0)
-      expect(await parameters.export()).toEqual(before)
-      tf.dispose([...gradients.values()])
-      adamW.dispose()
-      parameters.dispose()
-    })
-
-    test('holds no more tensors after many updates, and none when it is disposed of', () => {
-      const before = tf.memory().numTensors
-      const parameters = newParameters()
-      const adamW = create()(parameters, settings)
-      const gradients = gradientsAt(parameters, 0)
+  test('goes on from its exported moments as if it had never stopped', async () => {
+    const [straight, resumed] = [newParameters(), newParameters()]
+    const first = create(straight)
+    const step = (adamW: typeof first, parameters: Parameters, n: number) => {
+      const gradients = gradientsAt(parameters, n)
       adamW.update(gradients, 0.01)
-      const after = tf.memory().numTensors
-      for (let i = 0; i < 3; i++) adamW.update(gradients, 0.01)
-      expect(tf.memory().numTensors).toBe(after)
       tf.dispose([...gradients.values()])
-      adamW.dispose()
-      parameters.dispose()
-      expect(tf.memory().numTensors).toBe(before)
-    })
+    }
+    for (const n of [0, 1, 2]) step(first, straight, n)
+    const moments = await first.export()
+    resumed.import(await straight.export())
+    const second = create(resumed)
+    second.import(moments, first.updates)
+    for (const n of [3, 4]) {
+      step(first, straight, n)
+      step(second, resumed, n)
+    }
+    expect(second.updates).toBe(5)
+    expect(await resumed.export()).toEqual(await straight.export())
+    first.dispose()
+    second.dispose()
+    straight.dispose()
+    resumed.dispose()
+  })
+
+  test('updates parameters that were replaced since its last update', async () => {
+    const [kept, replaced] = [newParameters(), newParameters()]
+    const optimizers = [create(kept), create(replaced)]
+    replaced.import(
+      new Map(
+        [...(await kept.export())].map(([name, { shape, values }]) => [
+          name,
+          { shape, values: values.map((v) => v + 1) },
+        ]),
+      ),
+    )
+    const gradients = gradientsAt(kept, 0)
+    optimizers[0].update(gradients, 0)
+    optimizers[1].update(gradients, 0)
+    for (const name of kept.names) {
+      const [before, after] = [kept.get(name).dataSync(), replaced.get(name).dataSync()]
+      after.forEach((value, i) => expect(value).toBeCloseTo(before[i] + 1, 5))
+    }
+    tf.dispose([...gradients.values()])
+    optimizers.forEach((optimizer) => optimizer.dispose())
+    kept.dispose()
+    replaced.dispose()
+  })
+
+  test('changes nothing where a gradient is not finite, and says so by the norm', async () => {
+    const parameters = newParameters()
+    const before = await parameters.export()
+    const adamW = create(parameters)
+    const gradients = gradientsAt(parameters, 0)
+    gradients.get('model.norm.weight')?.dispose()
+    gradients.set('model.norm.weight', tf.fill([8], NaN))
+    expect(adamW.update(gradients, 0.01)).toBe(NaN)
+    expect(adamW.updates).toBe(0)
+    expect(await parameters.export()).toEqual(before)
+    tf.dispose([...gradients.values()])
+    adamW.dispose()
+    parameters.dispose()
+  })
+
+  test('holds no more tensors after many updates, and none when it is disposed of', () => {
+    const before = tf.memory().numTensors
+    const parameters = newParameters()
+    const adamW = create(parameters)
+    const gradients = gradientsAt(parameters, 0)
+    adamW.update(gradients, 0.01)
+    const after = tf.memory().numTensors
+    for (let i = 0; i < 3; i++) adamW.update(gradients, 0.01)
+    expect(tf.memory().numTensors).toBe(after)
+    tf.dispose([...gradients.values()])
+    adamW.dispose()
+    parameters.dispose()
+    expect(tf.memory().numTensors).toBe(before)
   })
 })

@@ -21,9 +21,10 @@ function expectAgreement(ours: readonly Tensor[], automatic: readonly Tensor[]) 
   ours.forEach((tensor, i) => expect(relativeError(tensor, automatic[i])).toBeLessThan(tolerance))
 }
 
-const oneHot = (ids: Int32Array, depth: number): Tensor2D => 
+const oneHot = (ids: Int32Array, depth: number): Tensor2D =>
   tf.cast(tf.oneHot(tf.tensor1d(ids, 'int32'), depth) as Tensor2D, 'float32')
-const linear = (x: Tensor, weight: Tensor): Tensor2D => tf.matMul(x as Tensor2D, weight as Tensor2D, false, true)
+const linear = (x: Tensor, weight: Tensor): Tensor2D =>
+  tf.matMul(x as Tensor2D, weight as Tensor2D, false, true)
 
 await onEveryBackend((backend) => {
   const kernels = () => kernelsOf(backend().name)
@@ -38,7 +39,11 @@ await onEveryBackend((backend) => {
   })
 
   test('rms-norm agrees with automatic differentiation', () => {
-    const [x, weight, gradient] = [normal<tf.Rank.R2>([7, 10], 1, 3), normal<tf.Rank.R1>([10], 2), normal<tf.Rank.R2>([7, 10], 3)]
+    const [x, weight, gradient] = [
+      normal<tf.Rank.R2>([7, 10], 1, 3),
+      normal<tf.Rank.R1>([10], 2),
+      normal<tf.Rank.R2>([7, 10], 3),
+    ]
     const epsilon = 1e-5
     const reference = (x: Tensor, w: Tensor) =>
       tf.mul(tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), 1, true), epsilon))), w)
@@ -49,15 +54,24 @@ await onEveryBackend((backend) => {
   })
 
   test('rms-norm agrees where a row is nearly zero and epsilon dominates', () => {
-    const [x, weight, gradient] = [normal<tf.Rank.R2>([3, 6], 1, 1e-4), normal<tf.Rank.R1>([6], 2), normal<tf.Rank.R2>([3, 6], 3)]
-    const reference = (x: Tensor, w: Tensor) => tf.mul(tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), 1, true), 1e-5))), w)
+    const [x, weight, gradient] = [
+      normal<tf.Rank.R2>([3, 6], 1, 1e-4),
+      normal<tf.Rank.R1>([6], 2),
+      normal<tf.Rank.R2>([3, 6], 3),
+    ]
+    const reference = (x: Tensor, w: Tensor) =>
+      tf.mul(tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), 1, true), 1e-5))), w)
     const ours = rmsNormBackward(kernels(), gradient, weight, rmsNorm(x, 1e-5))
     expectAgreement([ours.input, ours.weight], automatic(reference, [x, weight], gradient))
   })
 
   test('the feed-forward layer agrees with automatic differentiation', () => {
     const x = normal<tf.Rank.R2>([7, 6], 1)
-    const weights = { gate: normal<tf.Rank.R2>([11, 6], 2), up: normal<tf.Rank.R2>([11, 6], 3), down: normal<tf.Rank.R2>([6, 11], 4) }
+    const weights = {
+      gate: normal<tf.Rank.R2>([11, 6], 2),
+      up: normal<tf.Rank.R2>([11, 6], 3),
+      down: normal<tf.Rank.R2>([6, 11], 4),
+    }
     const gradient = normal<tf.Rank.R2>([7, 6], 5)
     const reference = (x: Tensor, gate: Tensor, up: Tensor, down: Tensor) => {
       const opened = linear(x, gate)
@@ -77,41 +91,50 @@ await onEveryBackend((backend) => {
     { heads: 4, kvHeads: 4, keep: true },
     { heads: 6, kvHeads: 2, keep: true },
     { heads: 6, kvHeads: 1, keep: false },
-  ])('attention with $heads heads on $kvHeads key/value heads agrees with automatic differentiation', ({ heads, kvHeads, keep }) => {
-    const [sequences, length, width, theta] = [3, 5, 4, 100]
-    const dim = heads * width
-    const shape = { sequences, length, heads, kvHeads, width }
-    const x = normal<tf.Rank.R2>([sequences * length, dim], 1)
-    const weights = {
-      query: normal<tf.Rank.R2>([dim, dim], 2, 0.5),
-      key: normal<tf.Rank.R2>([kvHeads * width, dim], 3, 0.5),
-      value: normal<tf.Rank.R2>([kvHeads * width, dim], 4, 0.5),
-      output: normal<tf.Rank.R2>([dim, dim], 5, 0.5),
-    }
-    const gradient = normal<tf.Rank.R2>([sequences * length, dim], 6)
-    const reference = (...inputs: Tensor[]) => naiveAttention(inputs as Tensor2D[], shape, theta)
-    const inputs = [x, weights.query, weights.key, weights.value, weights.output]
-    const tables = { rotary: rotary(length, width, theta), mask: causalMask(length, heads / kvHeads) }
+  ])(
+    'attention with $heads heads on $kvHeads key/value heads agrees with automatic differentiation',
+    ({ heads, kvHeads, keep }) => {
+      const [sequences, length, width, theta] = [3, 5, 4, 100]
+      const dim = heads * width
+      const shape = { sequences, length, heads, kvHeads, width }
+      const x = normal<tf.Rank.R2>([sequences * length, dim], 1)
+      const weights = {
+        query: normal<tf.Rank.R2>([dim, dim], 2, 0.5),
+        key: normal<tf.Rank.R2>([kvHeads * width, dim], 3, 0.5),
+        value: normal<tf.Rank.R2>([kvHeads * width, dim], 4, 0.5),
+        output: normal<tf.Rank.R2>([dim, dim], 5, 0.5),
+      }
+      const gradient = normal<tf.Rank.R2>([sequences * length, dim], 6)
+      const reference = (...inputs: Tensor[]) => naiveAttention(inputs as Tensor2D[], shape, theta)
+      const inputs = [x, weights.query, weights.key, weights.value, weights.output]
+      const tables = { rotary: rotary(length, width, theta), mask: causalMask(length, heads / kvHeads) }
 
-    const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
-    expect(activations.probabilities === undefined).toBe(!keep)
-    expect(relativeError(output, reference(...inputs))).toBeLessThan(1e-5)
-    const ours = attentionBackward(kernels(), gradient, x, weights, tables, shape, activations)
-    const { query, key, value, output: out } = ours.weights
-    expectAgreement([ours.input, query, key, value, out], automatic(reference, inputs, gradient))
-  })
+      const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
+      expect(activations.probabilities === undefined).toBe(!keep)
+      expect(relativeError(output, reference(...inputs))).toBeLessThan(1e-5)
+      const ours = attentionBackward(kernels(), gradient, x, weights, tables, shape, activations)
+      const { query, key, value, output: out } = ours.weights
+      expectAgreement([ours.input, query, key, value, out], automatic(reference, inputs, gradient))
+    },
+  )
 
-  test.each([true, false])('the head agrees with automatic differentiation where probabilities are kept: %s', (keep) => {
-    const [hidden, matrix] = [normal<tf.Rank.R2>([13, 6], 1), normal<tf.Rank.R2>([11, 6], 2)]
-    const targets = Int32Array.from({ length: 13 }, (_, i) => (i * 7) % 11)
-    const weights = Float32Array.from({ length: 13 }, (_, i) => (i + 1) / 40)
-    const reference = (h: Tensor, m: Tensor) =>
-      tf.neg(tf.sum(tf.mul(tf.logSoftmax(linear(h, m)), oneHot(targets, 11)), 1))
-    const { losses, activations } = head(kernels(), hidden, matrix, targets, keep)
-    expect(relativeError(losses, reference(hidden, matrix))).toBeLessThan(1e-5)
-    const ours = headBackward(kernels(), activations, matrix, targets, undefined, weights)
-    expectAgreement([ours.hidden, ours.matrix], automatic(reference, [hidden, matrix], tf.tensor1d(weights)))
-  })
+  test.each([true, false])(
+    'the head agrees with automatic differentiation where probabilities are kept: %s',
+    (keep) => {
+      const [hidden, matrix] = [normal<tf.Rank.R2>([13, 6], 1), normal<tf.Rank.R2>([11, 6], 2)]
+      const targets = Int32Array.from({ length: 13 }, (_, i) => (i * 7) % 11)
+      const weights = Float32Array.from({ length: 13 }, (_, i) => (i + 1) / 40)
+      const reference = (h: Tensor, m: Tensor) =>
+        tf.neg(tf.sum(tf.mul(tf.logSoftmax(linear(h, m)), oneHot(targets, 11)), 1))
+      const { losses, activations } = head(kernels(), hidden, matrix, targets, keep)
+      expect(relativeError(losses, reference(hidden, matrix))).toBeLessThan(1e-5)
+      const ours = headBackward(kernels(), activations, matrix, targets, undefined, weights)
+      expectAgreement(
+        [ours.hidden, ours.matrix],
+        automatic(reference, [hidden, matrix], tf.tensor1d(weights)),
+      )
+    },
+  )
 
   test('the head in chunks is the head in one piece', () => {
     // 7000 logits a token are 28 kB: 1800 tokens take three chunks.
@@ -125,16 +148,38 @@ await onEveryBackend((backend) => {
     const held = headBackward(kernels(), whole.activations, matrix, targets, kept, weights)
     const remade = headBackward(kernels(), { hidden }, matrix, targets, kept, weights)
     const rows = kernels().gatherRows(hidden, kept)
-    const alone = head(kernels(), rows, matrix, kept.map((i) => targets[i]), true)
+    const alone = head(
+      kernels(),
+      rows,
+      matrix,
+      kept.map((i) => targets[i]),
+      true,
+    )
     expect(alone.activations.probabilities).toHaveLength(1)
-    expect(relativeError(alone.losses, tf.gather(whole.losses, tf.tensor1d(kept, 'int32')))).toBeLessThan(1e-5)
-    const single = headBackward(kernels(), alone.activations, matrix, kept.map((i) => targets[i]), undefined, weights)
-    for (const ours of [held, remade]) expectAgreement([ours.hidden, ours.matrix], [single.hidden, single.matrix])
+    expect(relativeError(alone.losses, tf.gather(whole.losses, tf.tensor1d(kept, 'int32')))).toBeLessThan(
+      1e-5,
+    )
+    const single = headBackward(
+      kernels(),
+      alone.activations,
+      matrix,
+      kept.map((i) => targets[i]),
+      undefined,
+      weights,
+    )
+    for (const ours of [held, remade])
+      expectAgreement([ours.hidden, ours.matrix], [single.hidden, single.matrix])
     tf.dispose([whole, held, remade, alone, single] as never)
   })
 
   test('a loss is finite and exact where the target is hopeless', () => {
-    const { losses } = head(kernels(), tf.tensor2d([[1], [1]]), tf.tensor2d([[200], [0], [-200]]), Int32Array.from([2, 0]), false)
+    const { losses } = head(
+      kernels(),
+      tf.tensor2d([[1], [1]]),
+      tf.tensor2d([[200], [0], [-200]]),
+      Int32Array.from([2, 0]),
+      false,
+    )
     expect(Array.from(losses.dataSync())).toEqual([400, 0])
   })
 })
@@ -142,7 +187,13 @@ await onEveryBackend((backend) => {
 /** Causal attention as in the papers, one step after the other. */
 function naiveAttention(
   [x, query, key, value, output]: Tensor2D[],
-  { sequences, length, heads, kvHeads, width }: { sequences: number; length: number; heads: number; kvHeads: number; width: number },
+  {
+    sequences,
+    length,
+    heads,
+    kvHeads,
+    width,
+  }: { sequences: number; length: number; heads: number; kvHeads: number; width: number },
   theta: number,
 ): Tensor {
   const split = (weight: Tensor2D, n: number): Tensor4D =>
@@ -163,7 +214,10 @@ function naiveAttention(
     const second = tf.add(tf.mul(a, tf.sin(angles)), tf.mul(b, tf.cos(angles))) as Tensor4D
     return tf.concat4d([first, second], 3)
   }
-  const scores = tf.div(tf.matMul(turn(split(query, heads)), perHead(turn(split(key, kvHeads))), false, true), Math.sqrt(width))
+  const scores = tf.div(
+    tf.matMul(turn(split(query, heads)), perHead(turn(split(key, kvHeads))), false, true),
+    Math.sqrt(width),
+  )
   const future = tf.sub(1, tf.linalg.bandPart(tf.ones([length, length]), -1, 0))
   const probabilities = tf.softmax(tf.sub(scores, tf.mul(future, 1e9)) as Tensor4D)
   const mixed = tf.transpose(tf.matMul(probabilities, perHead(split(value, kvHeads))), [0, 2, 1, 3])

@@ -38,7 +38,11 @@ function gradientsOf(model: Model, kept: Kept): Map<string, Tensor> {
   return gradients
 }
 
-function expectSameGradients(ours: ReadonlyMap<string, Tensor>, others: ReadonlyMap<string, Tensor>, tolerance: number) {
+function expectSameGradients(
+  ours: ReadonlyMap<string, Tensor>,
+  others: ReadonlyMap<string, Tensor>,
+  tolerance: number,
+) {
   expect([...ours.keys()].sort()).toEqual([...others.keys()].sort())
   for (const [name, gradient] of ours) {
     expect([name, relativeError(gradient, others.get(name) as Tensor) < tolerance]).toEqual([name, true])
@@ -70,8 +74,16 @@ await onEveryBackend((backend: () => Backend) => {
     test('gradients agree with automatic differentiation', () => {
       const weights = Float32Array.from({ length: sequences * length }, (_, i) => ((i % 5) + 1) / 50)
       const tape = tapeModel(config, backend().name === 'tensorflow')
-      const parameters = Object.fromEntries(model.parameters.names.map((name) => [name, model.parameters.get(name)]))
-      const automatic = tapeGradients(tape, parameters, tokens, sequences, tf.tensor2d(weights, [sequences, length]))
+      const parameters = Object.fromEntries(
+        model.parameters.names.map((name) => [name, model.parameters.get(name)]),
+      )
+      const automatic = tapeGradients(
+        tape,
+        parameters,
+        tokens,
+        sequences,
+        tf.tensor2d(weights, [sequences, length]),
+      )
       expectSameGradients(gradientsOf(model, { weights }), new Map(Object.entries(automatic)), 1e-4)
     })
 
@@ -84,9 +96,16 @@ await onEveryBackend((backend: () => Backend) => {
         const slope = gradient.dataSync<'float32'>()
         const largest = slope.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
         for (const place of [0, Math.floor(slope.length / 3), slope.length - 1]) {
-          const nudged = (by: number) => ({ ...numbers, [name]: numbers[name].with(place, numbers[name][place] + by) })
+          const nudged = (by: number) => ({
+            ...numbers,
+            [name]: numbers[name].with(place, numbers[name][place] + by),
+          })
           const difference = (meanLoss(nudged(1e-5)) - meanLoss(nudged(-1e-5))) / 2e-5
-          expect([name, place, Math.abs(slope[place] - difference) < 1e-4 * largest]).toEqual([name, place, true])
+          expect([name, place, Math.abs(slope[place] - difference) < 1e-4 * largest]).toEqual([
+            name,
+            place,
+            true,
+          ])
         }
       }
     })
@@ -95,7 +114,11 @@ await onEveryBackend((backend: () => Backend) => {
       const rows = Int32Array.from([0, 2])
       const weights = new Float32Array(2 * length).fill(1 / (2 * length))
       const masked = evenly.map((_, i) => (Math.floor(i / length) === 1 ? 0 : 1 / (2 * length)))
-      expectSameGradients(gradientsOf(model, { rows, weights }), gradientsOf(model, { weights: masked }), 1e-5)
+      expectSameGradients(
+        gradientsOf(model, { rows, weights }),
+        gradientsOf(model, { weights: masked }),
+        1e-5,
+      )
     })
 
     test.each([
@@ -111,14 +134,19 @@ await onEveryBackend((backend: () => Backend) => {
     })
 
     test('a loss does not depend on later tokens, nor on other sequences', () => {
-      const changed = tokens.map((token, i) => (i % (length + 1) > 4 || i >= length + 1 ? (token + 1) % 37 : token))
+      const changed = tokens.map((token, i) =>
+        i % (length + 1) > 4 || i >= length + 1 ? (token + 1) % 37 : token,
+      )
       const [before, after] = [tokens, changed].map((batch) => model.losses(batch, sequences).dataSync())
       expect(after.subarray(0, 4)).toEqual(before.subarray(0, 4))
       expect(after.subarray(4, length)).not.toEqual(before.subarray(4, length))
     })
 
     test('logits of the next token belong to the losses', () => {
-      const prefix = Int32Array.from({ length: sequences * length }, (_, i) => tokens[i + Math.floor(i / length)])
+      const prefix = Int32Array.from(
+        { length: sequences * length },
+        (_, i) => tokens[i + Math.floor(i / length)],
+      )
       const logits = model.logits(prefix, sequences)
       expect(logits.shape).toEqual([sequences, 37])
       const probabilities = tf.logSoftmax(logits).dataSync()
@@ -133,7 +161,11 @@ await onEveryBackend((backend: () => Backend) => {
       model.losses(tokens, sequences).dispose()
       const before = tf.memory().numTensors
       const rows = Int32Array.from([1])
-      const gradients = gradientsOf(model, { rows, tokens: Int32Array.from([8, 9]), weights: Float32Array.of(0.5, 0.5) })
+      const gradients = gradientsOf(model, {
+        rows,
+        tokens: Int32Array.from([8, 9]),
+        weights: Float32Array.of(0.5, 0.5),
+      })
       expect(tf.memory().numTensors - before).toBe(gradients.size)
       tf.dispose([...gradients.values()])
       model.losses(tokens, sequences).dispose()
@@ -151,10 +183,15 @@ await onEveryBackend((backend: () => Backend) => {
     expect(await other.parameters.export()).toEqual(stored)
 
     const wrong = new Map(stored).set('model.norm.weight', { shape: [23], values: new Float32Array(23) })
-    expect(() => other.parameters.import(wrong)).toThrow('`model.norm.weight` is [23], where the model has [24]')
+    expect(() => other.parameters.import(wrong)).toThrow(
+      '`model.norm.weight` is [23], where the model has [24]',
+    )
     wrong.delete('model.norm.weight')
     expect(() => other.parameters.import(wrong)).toThrow('`model.norm.weight` is missing')
-    const unknown = new Map(stored).set('lm_head.weight', { shape: [37, 24], values: new Float32Array(37 * 24) })
+    const unknown = new Map(stored).set('lm_head.weight', {
+      shape: [37, 24],
+      values: new Float32Array(37 * 24),
+    })
     expect(() => other.parameters.import(unknown)).toThrow('`lm_head.weight`, which the model does not have')
     expect(await other.parameters.export()).toEqual(stored)
     model.dispose()
@@ -163,7 +200,9 @@ await onEveryBackend((backend: () => Backend) => {
 
   test('a sequence longer than the context is refused', () => {
     const model = new Model(tiedConfig, initialValues(tiedConfig, 1), backend())
-    expect(() => model.losses(new Int32Array(18), 1)).toThrow('17 tokens does not fit the model\'s context of 16')
+    expect(() => model.losses(new Int32Array(18), 1)).toThrow(
+      "17 tokens does not fit the model's context of 16",
+    )
     model.dispose()
   })
 })

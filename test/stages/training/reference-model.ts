@@ -4,7 +4,12 @@ import type { ModelConfig } from '../../../stages/training/model/config.ts'
 export type Numbers = Readonly<Record<string, Float64Array>>
 
 /** Losses `[B·T]` of `tokens` `[B, T + 1]`, one number after the other, in 64-bit arithmetic. */
-export function referenceLosses(config: ModelConfig, numbers: Numbers, tokens: Int32Array, sequences: number): Float64Array {
+export function referenceLosses(
+  config: ModelConfig,
+  numbers: Numbers,
+  tokens: Int32Array,
+  sequences: number,
+): Float64Array {
   const length = tokens.length / sequences - 1
   const losses = new Float64Array(sequences * length)
   for (let row = 0; row < sequences; row++) {
@@ -21,13 +26,23 @@ function sequenceLosses(config: ModelConfig, numbers: Numbers, tokens: Int32Arra
   const stream = Array.from({ length }, (_, t) => embedding.slice(tokens[t] * dim, (tokens[t] + 1) * dim))
   for (let layer = 0; layer < layers; layer++) {
     const of = (name: string) => numbers[`model.layers.${layer}.${name}.weight`]
-    const attended = attend(config, stream.map((x) => norm(x, of('input_layernorm'), config.normEpsilon)), of)
+    const attended = attend(
+      config,
+      stream.map((x) => norm(x, of('input_layernorm'), config.normEpsilon)),
+      of,
+    )
     attended.forEach((y, t) => addTo(stream[t], y))
     for (const x of stream) {
       const normed = norm(x, of('post_attention_layernorm'), config.normEpsilon)
       const gate = multiply(of('mlp.gate_proj'), normed)
       const up = multiply(of('mlp.up_proj'), normed)
-      addTo(x, multiply(of('mlp.down_proj'), gate.map((g, i) => (g / (1 + Math.exp(-g))) * up[i])))
+      addTo(
+        x,
+        multiply(
+          of('mlp.down_proj'),
+          gate.map((g, i) => (g / (1 + Math.exp(-g))) * up[i]),
+        ),
+      )
     }
   }
   const head = tied ? embedding : numbers['lm_head.weight']
@@ -35,11 +50,17 @@ function sequenceLosses(config: ModelConfig, numbers: Numbers, tokens: Int32Arra
     const logits = multiply(head, norm(x, numbers['model.norm.weight'], config.normEpsilon))
     expect(logits).toHaveLength(vocabulary)
     const largest = Math.max(...logits)
-    return largest + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - largest), 0)) - logits[tokens[t + 1]]
+    return (
+      largest + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - largest), 0)) - logits[tokens[t + 1]]
+    )
   })
 }
 
-function attend({ dim, heads, kvHeads, ropeTheta }: ModelConfig, xs: Float64Array[], of: (name: string) => Float64Array) {
+function attend(
+  { dim, heads, kvHeads, ropeTheta }: ModelConfig,
+  xs: Float64Array[],
+  of: (name: string) => Float64Array,
+) {
   const width = dim / heads
   const project = (name: string) => xs.map((x) => multiply(of(`self_attn.${name}`), x))
   const queries = project('q_proj').map((q, t) => turn(q, t, width, ropeTheta))

@@ -1,4 +1,4 @@
-import { seededRandom } from '../../../stages/curriculum/seeded-random.ts'
+import { seededRandom } from '../../../stages/seeded-random.ts'
 import { sampleToken } from '../../../stages/training/sampling.ts'
 
 const probabilities = [0.5, 0.3, 0.15, 0.05]

@@ -4,7 +4,8 @@ import { hardest } from '../../../stages/training/selection/hardest.ts'
 import { randomChoice } from '../../../stages/training/selection/random-choice.ts'
 import { selectionOf, type SelectionSettings } from '../../../stages/training/selection/select.ts'
 
-const batchOf = (rows: number, length: number, step = 0, steps = 10) => ({ rows, length, step, steps }) as Batch
+const batchOf = (rows: number, length: number, step = 0, steps = 10) =>
+  ({ rows, length, step, steps }) as Batch
 
 const ohem = (keep: SelectionSettings['keep'], granularity: 'sequence' | 'token'): SelectionSettings => ({
   keep,
@@ -20,7 +21,13 @@ test('sequences with the largest mean loss are kept, and their losses averaged o
   expect(selection.rows).toEqual(Int32Array.from([2, 3]))
   expect(selection.tokens).toBeUndefined()
   expect(selection.weights).toEqual(new Float32Array(6).fill(1 / 6))
-  expect(selection).toMatchObject({ keptFraction: 0.5, keepRatio: 0.5, threshold: 4, keptLoss: 4.5, loss: 3.5 })
+  expect(selection).toMatchObject({
+    keptFraction: 0.5,
+    keepRatio: 0.5,
+    threshold: 4,
+    keptLoss: 4.5,
+    loss: 3.5,
+  })
 })
 
 test('tokens with the largest loss are kept, and sequences without one are left out', () => {
@@ -43,7 +50,12 @@ test.each(['sequence', 'token'] as const)('at keep ratio 1 nothing is chosen by 
   const selection = selectionOf(losses, batchOf(4, 3), ohem(1, granularity))
   expect([selection.rows, selection.tokens]).toEqual([undefined, undefined])
   expect(selection.weights).toHaveLength(12)
-  expect(selection).toMatchObject({ keptFraction: 1, keptLoss: 3.5, loss: 3.5, threshold: granularity === 'token' ? 0 : 2 })
+  expect(selection).toMatchObject({
+    keptFraction: 1,
+    keptLoss: 3.5,
+    loss: 3.5,
+    threshold: granularity === 'token' ? 0 : 2,
+  })
 })
 
 test('at least one item is kept, however small the ratio', () => {
@@ -52,14 +64,19 @@ test('at least one item is kept, however small the ratio', () => {
 })
 
 test('a schedule is followed by the progress of the run', () => {
-  const ratios = [0, 1, 2, 5, 9].map((step) => selectionOf(losses, batchOf(4, 3, step), ohem('release', 'token')).keepRatio)
+  const ratios = [0, 1, 2, 5, 9].map(
+    (step) => selectionOf(losses, batchOf(4, 3, step), ohem('release', 'token')).keepRatio,
+  )
   expect(ratios).toEqual([1, 1, 0.75, 0.5, 1])
 })
 
 test('the hardest are the largest losses, as many as asked for, in ascending order of their place', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.float({ noNaN: true, min: 0, max: 4 }).map((x) => Math.fround(Math.round(x))), { minLength: 1, maxLength: 40 }),
+      fc.array(
+        fc.float({ noNaN: true, min: 0, max: 4 }).map((x) => Math.fround(Math.round(x))),
+        { minLength: 1, maxLength: 40 },
+      ),
       fc.nat(),
       (values, some) => {
         const count = 1 + (some % values.length)

@@ -1,4 +1,4 @@
-import { seededRandom, shuffle, xoshiro128 } from '../../../stages/curriculum/seeded-random.ts'
+import { seededRandom, shuffle, xoshiro128 } from '../../stages/seeded-random.ts'
 
 describe('xoshiro128', () => {
   it('gives the numbers of the reference implementation', () => {
