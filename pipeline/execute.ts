@@ -4,9 +4,10 @@ import { run, type RunSummary } from './run.ts'
 
 /**
  * Runs a graph for a person: shows progress on standard error and stops cleanly on SIGINT or SIGTERM.
+ * @param workers threads among which the units of a graph that is cut are divided
  * @throws AbortError after such a signal.
  */
-export async function execute(graph: Graph): Promise<RunSummary & { progress: Progress }> {
+export async function execute(graph: Graph, workers = 1): Promise<RunSummary & { progress: Progress }> {
   const controller = new AbortController()
   const progress = new Progress()
   const stop = () => controller.abort()
@@ -14,6 +15,7 @@ export async function execute(graph: Graph): Promise<RunSummary & { progress: Pr
   try {
     const summary = await run(graph, {
       signal: controller.signal,
+      workers,
       log: progress.log,
       stats: (id) => progress.stats(id),
     })

@@ -5,10 +5,13 @@ import type { Log, StageContext, Stats } from '../stages/stage.ts'
 import { UserError } from '../schemas/user-error.ts'
 import { runGraph } from './compose.ts'
 import { ancestors, type Graph, type GraphNode } from './graph/graph.ts'
+import { runUnits } from './unit-pool.ts'
 
 export interface RunOptions {
   readonly signal: AbortSignal
   readonly log: Log
+  /** Threads among which units are divided. */
+  readonly workers: number
   /** Counters by node id. */
   stats(id: string): Stats
 }
@@ -38,15 +41,16 @@ export async function run(graph: Graph, options: RunOptions): Promise<RunSummary
     [sink.stage.name, sink.stage.version],
   ]
   const planned = units.map((unit) => ({ unit, key: keyOf(unit, identities) }))
-  const todo = (await sink.stage.unfinished?.(planned, contextOf(sink, options, options.signal))) ?? units
-  for (const unit of todo) {
-    const key = keyOf(unit, identities)
-    await runGraph(graph, options.signal, (node, signal) => ({
-      ...contextOf(node, options, signal),
-      unit,
-      key,
-    }))
+  const missing = await sink.stage.unfinished?.(planned, contextOf(sink, options, options.signal))
+  const todo = missing ? planned.filter(({ unit }) => missing.includes(unit)) : planned
+  const workers = Math.min(options.workers, todo.length)
+  if (workers > 1) await runUnits(graph, todo, workers, options)
+  else {
+    for (const unit of todo) {
+      await runGraph(graph, options.signal, (node, signal) => ({ ...contextOf(node, options, signal), ...unit }))
+    }
   }
+  await sink.stage.finished?.(contextOf(sink, options, options.signal))
   return { units: units.length, reused: units.length - todo.length }
 }
 

@@ -67,6 +67,8 @@ export interface StageDefinition<
     units: readonly { readonly unit: Unit; readonly key: string }[],
     context: PlanContext<z.output<Options>>,
   ): Promise<readonly Unit[]>
+  /** Sinks of graphs that are cut: called once every unit is there. */
+  finished?(context: PlanContext<z.output<Options>>): Promise<void>
   /** Yields batches; never changes one that it was given. */
   run(
     items: ItemsOf<Accepts>,

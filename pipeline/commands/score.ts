@@ -1,15 +1,27 @@
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import type { CommandModule } from 'yargs'
+import { UserError } from '../../schemas/user-error.ts'
 import { openShards } from '../../stages/shards/open-shards.ts'
 import { execute } from '../execute.ts'
 import { loadGraph } from '../graph/load.ts'
 import { type ScoreFlags, scoreFlags, scoreGraph, tokenizerGraph, trainedTokenizer } from './score-flags.ts'
 
-export const score: CommandModule<object, ScoreFlags> = {
+export const score: CommandModule<object, ScoreFlags & { workers: number }> = {
   command: 'score',
   describe: 'Score every document of a corpus once and keep tokens and scores in Arrow shards',
-  builder: scoreFlags,
+  builder: (yargs) =>
+    scoreFlags(yargs).option('workers', {
+      type: 'number',
+      requiresArg: true,
+      default: availableParallelism(),
+      defaultDescription: 'one a core',
+      describe: 'Threads among which units of 64 MiB of text are divided; the result is the same',
+    }),
   async handler(flags) {
+    if (!Number.isInteger(flags.workers) || flags.workers < 1) {
+      throw new UserError(`--workers is ${flags.workers}, and it must be a whole number above 0.`)
+    }
     const started = performance.now()
     const scoring = scoreGraph(flags)
     const graph = await loadGraph(scoring.file, scoring.assignments)
@@ -18,7 +30,7 @@ export const score: CommandModule<object, ScoreFlags> = {
       process.stderr.write(`Training a tokenizer of ${flags.vocabulary} tokens on the input.\n`)
       await execute(await loadGraph(training.file, training.assignments))
     }
-    const { units, reused, progress } = await execute(graph)
+    const { units, reused, progress } = await execute(graph, flags.workers)
     for (const { rows, reason } of progress.drops())
       process.stderr.write(`${rows} rows left out: ${reason}.\n`)
     const shards = await openShards(flags.out)

@@ -28,7 +28,7 @@ export function checkGraph(source: GraphSource, registry: Registry): CheckResult
 
   const nodes = readNodes(source.value, registry, report)
   const sorted = sort(nodes, report)
-  const graph = { file: source.file, nodes: sorted }
+  const graph = { file: source.file, assignments: source.assignments, nodes: sorted }
   if (!failed()) checkEdges(graph, report)
   return failed() ? { diagnostics } : { diagnostics, graph }
 }

@@ -1,4 +1,5 @@
 import type { Stage } from '../../stages/stage.ts'
+import type { Assignment } from './parse.ts'
 
 /** One stage of a graph that passed the check: its options are complete, its neighbours exist. */
 export interface GraphNode {
@@ -13,6 +14,8 @@ export interface GraphNode {
 /** A checked graph, its nodes in an order in which each stands after those it takes items from. */
 export interface Graph {
   readonly file: string
+  /** What was laid over the file, as by `--set`. */
+  readonly assignments: readonly Assignment[]
   readonly nodes: readonly GraphNode[]
 }
 

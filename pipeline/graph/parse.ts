@@ -6,6 +6,7 @@ import type { Diagnostic, Position } from '../diagnostic.ts'
 /** A YAML text as plain values that remember their places. Nothing in it has been checked against the registry. */
 export interface GraphSource {
   readonly file: string
+  readonly assignments: readonly Assignment[]
   readonly text: string
   /** The text's value: whatever the user wrote. */
   readonly value: unknown
@@ -52,6 +53,7 @@ export function parseGraph(text: string, file: string, assignments: readonly Ass
   if (document.errors.length === 0) for (const { path, value } of assignments) assign(document, path, value)
   return {
     file,
+    assignments,
     text,
     value: document.errors.length === 0 ? document.toJS({ maxAliasCount: 100 }) : undefined,
     diagnostics,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { type ManifestLine, partFiles, type PartFacts, unitOfFile } from '../../schemas/manifest.ts'
 import type { TokenizerFacts } from '../../schemas/tokenized.ts'
 import { UserError } from '../../schemas/user-error.ts'
@@ -43,7 +44,9 @@ export async function keepTokenizer(
   const there = await readdir(folder)
   if (!there.includes(tokenizerName)) {
     const bytes = await readFile(tokenizer.path as string)
-    return replaceFile(path, (file) => file.writeFile(bytes))
+    // Several workers may get here at once.
+    const partial = `${path}.${process.pid}.${threadId}.partial`
+    return replaceFile(path, (file) => file.writeFile(bytes), partial)
   }
   if ((await tokenizerHash(path)) === tokenizer.sha256) return
   throw new UserError(
@@ -55,8 +58,11 @@ export async function keepTokenizer(
 export async function removeLeftovers(folder: string, { lines }: Manifest): Promise<void> {
   const units = new Set(lines.map(({ unit }) => unit))
   await removeParts(folder, (unit, partial) => partial || !units.has(unit))
-  for (const name of [planName, manifestName, tokenizerName])
-    await rm(join(folder, `${name}.partial`), { force: true })
+  const ours = [planName, manifestName, tokenizerName]
+  for (const name of await readdir(folder)) {
+    const isLeft = name.endsWith('.partial') && ours.some((start) => name.startsWith(`${start}.`))
+    if (isLeft) await rm(join(folder, name))
+  }
 }
 
 /** Once every planned unit is finished, removes the parts and the lines of the manifest that an older plan has left. */

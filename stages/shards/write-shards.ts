@@ -50,7 +50,6 @@ export const writeShards = defineStage({
     }
     // Written anew even where nothing is damaged: a crash may have left a line without its end.
     await writeManifest(folder, { ...manifest, lines: manifest.lines.filter((line) => !damaged.has(line)) })
-    await removeUnclaimed(folder)
     return planned.map(({ unit }) => unit).filter(({ index }) => !finished.has(index))
   },
   // eslint-disable-next-line require-yield -- a sink
@@ -61,8 +60,8 @@ export const writeShards = defineStage({
       options.to,
       await writePart({ folder: options.to, unit: unit.index, key }, batches, context),
     )
-    await removeUnclaimed(options.to)
   },
+  finished: ({ options: { to } }) => removeUnclaimed(to),
 })
 
 /** The folder's manifest, or a new one. @throws UserError where the folder has another held-out share. */

@@ -1,0 +1,38 @@
+import { UserError } from '../schemas/user-error.ts'
+import type { Stats } from '../stages/stage.ts'
+import { runGraph } from './compose.ts'
+import { loadGraph } from './graph/load.ts'
+import type { Report, UnitTask } from './unit-pool.ts'
+
+/**
+ * Runs a graph for one unit in a worker thread.
+ * @returns the message of a mistake of the user: an error's class is lost between threads.
+ */
+export default async function runUnit({ unit, key, file, assignments, port }: UnitTask): Promise<string | undefined> {
+  const controller = new AbortController()
+  port.on('message', () => controller.abort())
+  const report = (message: Report) => port.postMessage(message)
+  const statsOf = (id: string): Stats => ({
+    add: (...parameters) => report({ id, call: 'add', parameters }),
+    drop: (...parameters) => report({ id, call: 'drop', parameters }),
+    set: (...parameters) => report({ id, call: 'set', parameters }),
+    expect: (...parameters) => report({ id, call: 'expect', parameters }),
+  })
+  try {
+    const graph = await loadGraph(file, assignments)
+    await runGraph(graph, controller.signal, (node, signal) => ({
+      options: node.options,
+      signal,
+      log: (log) => report({ log }),
+      stats: statsOf(node.id),
+      unit,
+      key,
+    }))
+    return undefined
+  } catch (error) {
+    if (error instanceof UserError) return error.message
+    throw error
+  } finally {
+    port.close()
+  }
+}
