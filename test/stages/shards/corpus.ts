@@ -122,5 +122,6 @@ export async function scoreUnits(units: readonly ScoredUnit[], options: ScoreOpt
     const scored = score.run(tokenized, context({ metrics }))
     await collect(writeShards.run(scored, { ...writing, unit, key }))
   }
+  await writeShards.finished?.(writing)
   return pending.map(({ index }) => index)
 }
