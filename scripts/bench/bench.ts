@@ -1,21 +1,24 @@
 import { parseArgs } from 'node:util'
 
-/** `npm run bench -- NAME --json` runs `scripts/bench/NAME.ts` and prints one JSON object of its figures. */
+/** `npm run bench -- NAME [FILES] --json` runs `scripts/bench/NAME.ts` and prints one JSON object of its figures. */
 
-const benchmarks: Readonly<Record<string, () => Promise<{ run(): Promise<object> }>>> = {
+const benchmarks: Readonly<
+  Record<string, () => Promise<{ run(files: readonly string[]): Promise<object> }>>
+> = {
   metrics: () => import('./metrics.ts'),
+  score: () => import('./score.ts'),
   shards: () => import('./shards.ts'),
   train: () => import('./train.ts'),
 }
 
 const {
-  positionals: [name],
+  positionals: [name, ...files],
   values: { json },
 } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } })
 
 const benchmark = name === undefined ? undefined : benchmarks[name]
 if (benchmark) {
-  const figures = await (await benchmark()).run()
+  const figures = await (await benchmark()).run(files)
   console.log(JSON.stringify(figures, null, json ? undefined : 2))
 } else {
   console.error(`Name a benchmark: ${Object.keys(benchmarks).join(', ')}.`)

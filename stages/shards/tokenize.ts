@@ -3,8 +3,11 @@ import { z } from 'zod'
 import { documentColumns } from '../../schemas/documents.ts'
 import { tokenizedBatch, tokenizedSchema } from '../../schemas/tokenized.ts'
 import { defineStage } from '../stage.ts'
-import { encoderOf } from './encoder.ts'
+import { type Encoder, encoderOf } from './encoder.ts'
 import { openTokenizer, tokenizerHash } from './tokenizer-file.ts'
+
+/** By the tokenizer's hash: a run's units share the words that have been encoded. */
+const encoders = new Map<string, Encoder>()
 
 export const tokenize = defineStage({
   name: 'tokenize',
@@ -20,7 +23,8 @@ export const tokenize = defineStage({
   },
   async *run(batches: AsyncIterable<RecordBatch>, { options, signal, stats }) {
     const file = await openTokenizer(options.tokenizer)
-    const encoder = encoderOf(file)
+    const encoder = encoders.get(file.sha256) ?? encoderOf(file)
+    encoders.set(file.sha256, encoder)
     const schema = tokenizedSchema({ sha256: file.sha256, vocabulary: file.vocabulary, path: file.path })
     for await (const batch of batches) {
       signal.throwIfAborted()
