@@ -6,8 +6,8 @@ import { defineStage } from '../stage.ts'
 import { type Encoder, encoderOf } from './encoder.ts'
 import { openTokenizer, tokenizerHash } from './tokenizer-file.ts'
 
-/** By the tokenizer's hash: a run's units share the words that have been encoded. */
-const encoders = new Map<string, Encoder>()
+/** Encoders that nothing uses now, by their tokenizer's hash: a run's units share the words that have been encoded. */
+const idle = new Map<string, Encoder>()
 
 export const tokenize = defineStage({
   name: 'tokenize',
@@ -23,15 +23,19 @@ export const tokenize = defineStage({
   },
   async *run(batches: AsyncIterable<RecordBatch>, { options, signal, stats }) {
     const file = await openTokenizer(options.tokenizer)
-    const encoder = encoders.get(file.sha256) ?? encoderOf(file)
-    encoders.set(file.sha256, encoder)
+    const encoder = idle.get(file.sha256) ?? encoderOf(file)
+    idle.delete(file.sha256)
     const schema = tokenizedSchema({ sha256: file.sha256, vocabulary: file.vocabulary, path: file.path })
-    for await (const batch of batches) {
-      signal.throwIfAborted()
-      const lists = await encoder.encode(documentColumns(batch).texts)
-      stats.add('documents', batch.numRows)
-      stats.add('tokens', lists.values.length)
-      yield tokenizedBatch(schema, batch, lists)
+    try {
+      for await (const batch of batches) {
+        signal.throwIfAborted()
+        const lists = await encoder.encode(documentColumns(batch).texts)
+        stats.add('documents', batch.numRows)
+        stats.add('tokens', lists.values.length)
+        yield tokenizedBatch(schema, batch, lists)
+      }
+    } finally {
+      idle.set(file.sha256, encoder)
     }
   },
 })
