@@ -16,7 +16,7 @@ export function tapeModel(config: ModelConfig, gather: boolean): TapeModel {
   const { vocabulary, dim, layers, heads, kvHeads, ropeTheta, normEpsilon, tied } = config
   const width = dim / heads
 
-  const linear = (x: Tensor2D, weight: Tensor): Tensor2D => tf.matMul(x, weight as Tensor2D, false, true)
+  const linear = (x: Tensor2D, weight: Tensor): Tensor2D => tf.matMul(x, weight, false, true)
   const norm = (x: Tensor2D, weight: Tensor): Tensor2D => {
     const size = tf.sqrt(tf.add(tf.mean(tf.square(x), -1, true), normEpsilon))
     return tf.mul(tf.div(x, size), weight)
@@ -28,13 +28,13 @@ export function tapeModel(config: ModelConfig, gather: boolean): TapeModel {
   function rotated(x: Tensor4D): Tensor4D {
     const length = x.shape[2]
     const frequencies = tf.pow(ropeTheta, tf.div(tf.range(0, width, 2), -width))
-    const angles = tf.outerProduct(tf.range(0, length) as Tensor1D, frequencies as Tensor1D)
+    const angles = tf.outerProduct(tf.range(0, length), frequencies as Tensor1D)
     const [cosine, sine] = [tf.cos(angles), tf.sin(angles)]
     const [left, right] = tf.split(x, 2, 3)
     return tf.concat4d(
       [
-        tf.sub(tf.mul(left, cosine), tf.mul(right, sine)) as Tensor4D,
-        tf.add(tf.mul(right, cosine), tf.mul(left, sine)) as Tensor4D,
+        tf.sub<Tensor4D>(tf.mul(left, cosine), tf.mul(right, sine)),
+        tf.add<Tensor4D>(tf.mul(right, cosine), tf.mul(left, sine)),
       ],
       3,
     )
@@ -48,7 +48,7 @@ export function tapeModel(config: ModelConfig, gather: boolean): TapeModel {
   ): Tensor2D {
     const length = x.shape[0] / sequences
     const split = (y: Tensor2D, n: number): Tensor4D =>
-      tf.transpose(tf.reshape(y, [sequences, length, n, width]) as Tensor4D, [0, 2, 1, 3])
+      tf.transpose(tf.reshape<tf.Rank.R4>(y, [sequences, length, n, width]), [0, 2, 1, 3])
     const repeat = (y: Tensor4D): Tensor4D => {
       if (heads === kvHeads) return y
       const shared = Array.from({ length: heads }, (_, head) => Math.floor((head * kvHeads) / heads))
@@ -72,8 +72,8 @@ export function tapeModel(config: ModelConfig, gather: boolean): TapeModel {
     losses(parameters, tokens, sequences) {
       const length = tokens.length / sequences - 1
       const all = tf.tensor2d(tokens, [sequences, length + 1], 'int32')
-      const inputs = tf.reshape(tf.slice2d(all, [0, 0], [-1, length]), [-1]) as Tensor1D
-      const targets = tf.reshape(tf.slice2d(all, [0, 1], [-1, length]), [-1]) as Tensor1D
+      const inputs = tf.reshape<tf.Rank.R1>(tf.slice2d(all, [0, 0], [-1, length]), [-1])
+      const targets = tf.reshape<tf.Rank.R1>(tf.slice2d(all, [0, 1], [-1, length]), [-1])
       const embedding = parameters['model.embed_tokens.weight'] as Tensor2D
       let x: Tensor2D = gather ? tf.gather(embedding, inputs) : tf.matMul(oneHot(inputs), embedding)
       for (let layer = 0; layer < layers; layer++) {
@@ -107,7 +107,7 @@ export function tapeGradients(
   const names = Object.keys(parameters)
   const gradients = tf.grads((...tensors: Tensor[]) => {
     const named = Object.fromEntries(names.map((name, i) => [name, tensors[i]]))
-    return tf.sum(tf.mul(model.losses(named, tokens, sequences), weights)) as Scalar
+    return tf.sum<Scalar>(tf.mul(model.losses(named, tokens, sequences), weights))
   })(Object.values(parameters))
   return Object.fromEntries(names.map((name, i) => [name, gradients[i]]))
 }

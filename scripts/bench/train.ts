@@ -133,7 +133,7 @@ async function openBench(name: BackendName, { sizes, vocabulary, rows, length }:
     async tapeStep() {
       const loss = tidy(() =>
         tapeOptimizer.minimize(
-          () => tf.mean(tape.losses(variables, tokens, rows)) as Scalar,
+          () => tf.mean<Scalar>(tape.losses(variables, tokens, rows)),
           true,
           Object.values(variables),
         ),

@@ -14,8 +14,13 @@ export interface Kernels {
   matMul(a: Tensor2D, b: Tensor2D, transposeA?: boolean, transposeB?: boolean): Tensor2D
   /** a·b of each pair of matrices, `[m, n, i, k]·[m, n, k, j]`, with either operand transposed. */
   batchMatMul(a: Tensor4D, b: Tensor4D, transposeA?: boolean, transposeB?: boolean): Tensor4D
-  /** Row i of the result is row `rows[i]` of `x` `[R, C]`. */
-  gatherRows(x: Tensor2D, rows: Int32Array): Tensor2D
+  /**
+   * Numbers that stand next to each other are the real and the imaginary part of one. Each of `x` `[B·T, C]` times the
+   * one at its place in `factors` `[T, C]`.
+   */
+  complexProduct(x: Tensor2D, factors: Tensor2D): Tensor2D
+  /** Element i of the result's first dimension is element `rows[i]` of that of `x`. */
+  gatherRows<T extends Tensor>(x: T, rows: Int32Array): T
   /** `[count, C]`: row r is the sum of the rows i of `x` with `index[i]` = r. */
   sumRowsBy(index: Int32Array, x: Tensor2D, count: number): Tensor2D
   /** AdamW over all parameters, with moments that start at zero. */

@@ -1,28 +1,48 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
 import { resourceAdamW } from './tensorflow-adamw.ts'
+import { native } from './tensorflow-operations.ts'
 import { tidy } from './tidy.ts'
 
 /** Kernels on TensorFlow's own operations, through @tensorflow/tfjs-node-gpu. */
 export function tensorflowKernels(): Kernels {
-  return { matMul, batchMatMul, gatherRows, sumRowsBy, adamW: resourceAdamW }
+  const { run, float, complex, bool } = native()
+
+  // By name, because tfjs-core takes BatchMatMulV2 for either, which is a tenth slower.
+  function matMul(a: Tensor2D, b: Tensor2D, transposeA = false, transposeB = false): Tensor2D {
+    const transposed = [bool('transpose_a', transposeA), bool('transpose_b', transposeB)]
+    return run('MatMul', [float('T'), ...transposed], [a, b], 1)[0] as Tensor2D
+  }
+
+  function batchMatMul(a: Tensor4D, b: Tensor4D, transposeA = false, transposeB = false): Tensor4D {
+    const transposed = [bool('adj_x', transposeA), bool('adj_y', transposeB)]
+    return run('BatchMatMul', [float('T'), ...transposed], [a, b], 1)[0] as Tensor4D
+  }
+
+  function complexProduct(x: Tensor2D, factors: Tensor2D): Tensor2D {
+    // A view of the same memory.
+    const asComplex = (numbers: Tensor2D) => {
+      const pairs = tf.reshape(numbers, [-1, factors.size / 2, 2])
+      return run('Bitcast', [float('T'), complex('type')], [pairs], 1)[0]
+    }
+    return tidy(() => {
+      const [product] = run('Mul', [complex('T')], [asComplex(x), asComplex(factors)], 1)
+      return tf.reshape(run('Bitcast', [complex('T'), float('type')], [product], 1)[0], x.shape)
+    })
+  }
+
+  return {
+    matMul,
+    batchMatMul,
+    complexProduct,
+    gatherRows,
+    sumRowsBy,
+    adamW: resourceAdamW,
+  }
 }
 
-/** aᵀ·b takes twice as long as bᵀ·a where a is at least so many times as wide as b; a transpose more is cheaper. */
-const wide = 8
-
-function matMul(a: Tensor2D, b: Tensor2D, transposeA = false, transposeB = false): Tensor2D {
-  if (!transposeA || transposeB || a.shape[1] < wide * b.shape[1])
-    return tf.matMul(a, b, transposeA, transposeB)
-  return tidy(() => tf.transpose(tf.matMul<Tensor2D>(b, a, true, false)))
-}
-
-function batchMatMul(a: Tensor4D, b: Tensor4D, transposeA = false, transposeB = false): Tensor4D {
-  return tf.matMul(a, b, transposeA, transposeB)
-}
-
-function gatherRows(x: Tensor2D, rows: Int32Array): Tensor2D {
+function gatherRows<T extends Tensor>(x: T, rows: Int32Array): T {
   return tidy(() => tf.gather(x, tf.tensor1d(rows, 'int32')))
 }
 

@@ -10,7 +10,10 @@ interface Attribute {
 /** The part of @tensorflow/tfjs-node-gpu's back end that runs TensorFlow operations by name. */
 interface NativeBackend {
   readonly binding: Readonly<
-    Record<'TF_FLOAT' | 'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_SHAPE' | 'TF_ATTR_STRING', number>
+    Record<
+      'TF_FLOAT' | 'TF_COMPLEX64' | 'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_SHAPE' | 'TF_ATTR_STRING',
+      number
+    >
   >
   executeMultipleOutputs(name: string, attributes: Attribute[], inputs: Tensor[], outputs: number): Tensor[]
 }
@@ -24,6 +27,7 @@ export function native() {
     run: (name: string, attributes: Attribute[], inputs: Tensor[], outputs: number): Tensor[] =>
       backend.executeMultipleOutputs(name, attributes, inputs, outputs),
     float: (name: string): Attribute => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT }),
+    complex: (name: string): Attribute => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_COMPLEX64 }),
     bool: (name: string, value: boolean): Attribute => ({ name, type: binding.TF_ATTR_BOOL, value }),
     text: (name: string, value: string): Attribute => ({ name, type: binding.TF_ATTR_STRING, value }),
     shape: (name: string, value: readonly number[]): Attribute => ({

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
 import { tidy } from './tidy.ts'
 import { memoryAdamW } from './wasm-adamw.ts'
@@ -11,7 +11,7 @@ import { emptyTensor, memoryOf } from './wasm-memory.ts'
  * is done in its memory, since its own slices copy the whole tensor and its gathers go number by number.
  */
 export function wasmKernels(): Kernels {
-  return { matMul, batchMatMul, gatherRows, sumRowsBy, adamW: memoryAdamW }
+  return { matMul, batchMatMul, complexProduct, gatherRows, sumRowsBy, adamW: memoryAdamW }
 }
 
 function matMul(a: Tensor2D, b: Tensor2D, transposeA = false, transposeB = false): Tensor2D {
@@ -50,11 +50,24 @@ function matrixOf(batch: Tensor4D, i: number): Tensor2D {
   return matrix
 }
 
-function gatherRows(x: Tensor2D, rows: Int32Array): Tensor2D {
-  const columns = x.shape[1]
-  const gathered = emptyTensor<Tensor2D>([rows.length, columns])
+function complexProduct(x: Tensor2D, factors: Tensor2D): Tensor2D {
+  const product = emptyTensor<Tensor2D>(x.shape)
+  const [from, by, to] = [memoryOf(x), memoryOf(factors), memoryOf(product)]
+  for (let start = 0; start < from.length; start += by.length) {
+    for (let i = 0; i < by.length; i += 2) {
+      const [real, imaginary] = [from[start + i], from[start + i + 1]]
+      to[start + i] = real * by[i] - imaginary * by[i + 1]
+      to[start + i + 1] = real * by[i + 1] + imaginary * by[i]
+    }
+  }
+  return product
+}
+
+function gatherRows<T extends Tensor>(x: T, rows: Int32Array): T {
+  const size = x.size / x.shape[0]
+  const gathered = emptyTensor<T>([rows.length, ...x.shape.slice(1)])
   const [from, to] = [memoryOf(x), memoryOf(gathered)]
-  rows.forEach((row, i) => to.set(from.subarray(row * columns, (row + 1) * columns), i * columns))
+  rows.forEach((row, i) => to.set(from.subarray(row * size, (row + 1) * size), i * size))
   return gathered
 }
 

@@ -26,32 +26,31 @@ export interface Activations {
   readonly head: HeadActivations
 }
 
-/** Tensors in a plain object, by name. */
-type Tensors = object
-
 /**
- * The activations of some sequences. Every tensor has one sequence after the other in its first dimension, so that a
- * sequence is a run of its memory.
+ * The activations of some sequences. Every tensor has one sequence after the other in its first dimension, as one
+ * element or as T of them.
  *
  * @param sequences how many there are, B
  * @param rows those wanted, ascending; undefined for all of them, which copies nothing
  */
-export function activationsOf<T extends Tensors>(
+export function activationsOf<T extends object>(
   kernels: Kernels,
   activations: T,
   sequences: number,
   rows: Int32Array | undefined,
 ): T {
   if (!rows) return activations
-  const gather = (tensor: Tensor) =>
-    tidy(() => {
+  const gather = (tensor: Tensor): Tensor => {
+    const [first, ...rest] = tensor.shape
+    if (first === sequences) return kernels.gatherRows(tensor, rows)
+    return tidy(() => {
       const gathered = kernels.gatherRows(tf.reshape(tensor, [sequences, tensor.size / sequences]), rows)
-      const [first, ...rest] = tensor.shape
       return tf.reshape(gathered, [(first / sequences) * rows.length, ...rest])
     })
-  const select = (node: Tensors): Tensors =>
+  }
+  const select = (node: object): object =>
     node instanceof tf.Tensor
-      ? gather(node)
-      : Object.fromEntries(Object.entries(node).map(([key, value]) => [key, select(value as Tensors)]))
+      ? gather(node as Tensor)
+      : Object.fromEntries(Object.entries(node).map(([key, value]) => [key, select(value as object)]))
   return select(activations) as T
 }

@@ -2,15 +2,12 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from '../backend/kernels.ts'
 import { tidy } from '../backend/tidy.ts'
-import { rotate, rotateBackward, type Rotary } from './rotary.ts'
+import { pairedRows, splitRows, type HeadSizes, type Rotary } from './rotary.ts'
 
 /** Causal self-attention of B sequences of T tokens; `heads` H and `kvHeads` K of width d, G = H/K. */
-export interface AttentionShape {
+export interface AttentionShape extends HeadSizes {
   readonly sequences: number
   readonly length: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly width: number
 }
 
 /** Projections, `[out, in]`. */
@@ -29,9 +26,9 @@ export interface AttentionTables {
 }
 
 export interface AttentionActivations {
-  /** Turned, and scaled by 1/√d, `[B, K, G·T, d]`: the queries that share a key/value head stand one below the other. */
+  /** Turned, and scaled by 1/√d, `[B, K, G·T, d]`, with paired rows: queries that share a key/value head stand one below the other. */
   readonly queries: Tensor4D
-  /** Turned, `[B, K, T, d]`. */
+  /** Turned, `[B, K, T, d]`, with paired rows. */
   readonly keys: Tensor4D
   /** `[B, K, T, d]`. */
   readonly values: Tensor4D
@@ -67,12 +64,14 @@ export function attention(
 ): { output: Tensor2D; activations: AttentionActivations } {
   return tidy(() => {
     const { heads, kvHeads } = shape
-    const project = (weight: Tensor2D, n: number) => toHeads(kernels.matMul(x, weight, false, true), shape, n)
-    // The query weights are smaller than anything that the scale could be applied to after them.
-    const turned = rotate(kernels, project(tf.mul(weights.query, scale(shape)), heads), tables.rotary)
-    const queries = group(turned, shape)
-    const keys = rotate(kernels, project(weights.key, kvHeads), tables.rotary)
-    const values = project(weights.value, kvHeads)
+    const projected = kernels.matMul(x, jointWeights(kernels, weights, shape), false, true)
+    const turned = kernels.complexProduct(projected, tables.rotary.turn)
+    const parts = tf.split<Tensor4D>(
+      toHeads(turned, shape, heads + 2 * kvHeads),
+      [heads, kvHeads, kvHeads],
+      1,
+    )
+    const [queries, keys, values] = [group(parts[0], shape), parts[1], parts[2]]
     const probabilities = attend(kernels, queries, keys, tables.mask)
     const mixed = fromHeads(kernels.batchMatMul(probabilities, values), shape, heads)
     const output = kernels.matMul(mixed, weights.output, false, true)
@@ -101,32 +100,36 @@ export function attentionBackward(
     // Σ dP·P over the keys of a query is Σ dO·O over the width of a head (Dao et al., arXiv 2205.14135), a smaller sum.
     const sums = tf.sum(tf.reshape(tf.mul(mixedGradient, mixed), [sequences, length, heads, width]), 3)
     const sumsByHead = tf.reshape(tf.transpose(sums, [0, 2, 1]), [...queries.shape.slice(0, 3), 1])
-    const probabilityGradient = kernels.batchMatMul(headGradient, values, false, true)
-    const scoreGradient: Tensor4D = tf.mul(probabilities, tf.sub(probabilityGradient, sumsByHead))
+    const scoreGradient = tidy(() => {
+      const probabilityGradient = kernels.batchMatMul(headGradient, values, false, true)
+      return tf.mul<Tensor4D>(probabilities, tf.sub(probabilityGradient, sumsByHead))
+    })
     const queryGradient = ungroup(kernels.batchMatMul(scoreGradient, keys), shape)
     const keyGradient = kernels.batchMatMul(scoreGradient, queries, true)
 
-    // Queries, keys and values side by side: one product each for the input and for the weights.
-    const projected = tf.concat4d(
-      [
-        rotateBackward(kernels, queryGradient, tables.rotary),
-        rotateBackward(kernels, keyGradient, tables.rotary),
-        valueGradient,
-      ],
-      1,
+    const turned = fromHeads(
+      tf.concat4d([queryGradient, keyGradient, valueGradient], 1),
+      shape,
+      heads + 2 * kvHeads,
     )
-    const together = fromHeads(projected, shape, heads + 2 * kvHeads)
-    const scaled = tf.mul<Tensor2D>(weights.query, scale(shape))
-    const input = kernels.matMul(together, tf.concat2d([scaled, weights.key, weights.value], 0))
-    const sizes = [heads, kvHeads, kvHeads].map((n) => n * width)
-    const [query, key, value] = tf.split<Tensor2D>(kernels.matMul(together, x, true), sizes)
-    return { input, weights: { query: tf.mul<Tensor2D>(query, scale(shape)), key, value, output } }
+    const projected = kernels.complexProduct(turned, tables.rotary.turnBack)
+    const joint = kernels.gatherRows(kernels.matMul(projected, x, true), splitRows(shape))
+    const [query, key, value] = tf.split<Tensor2D>(
+      joint,
+      [heads, kvHeads, kvHeads].map((n) => n * width),
+    )
+    const input = kernels.matMul(projected, jointWeights(kernels, weights, shape))
+    return { input, weights: { query, key, value, output } }
   })
 }
 
-/** Of the scores. */
-function scale({ width }: AttentionShape): number {
-  return 1 / Math.sqrt(width)
+/** `[(H + 2K)·d, D]`: the projections to queries, keys and values, with paired rows. */
+function jointWeights(
+  kernels: Kernels,
+  { query, key, value }: AttentionWeights,
+  shape: AttentionShape,
+): Tensor2D {
+  return tidy(() => kernels.gatherRows(tf.concat2d([query, key, value], 0), pairedRows(shape)))
 }
 
 function attend(kernels: Kernels, queries: Tensor4D, keys: Tensor4D, mask: Tensor2D): Tensor4D {
@@ -135,7 +138,7 @@ function attend(kernels: Kernels, queries: Tensor4D, keys: Tensor4D, mask: Tenso
 
 /** `[B·T, n·d]` to `[B, n, T, d]`. */
 function toHeads(x: Tensor2D, { sequences, length, width }: AttentionShape, n: number): Tensor4D {
-  return tidy(() => tf.transpose(tf.reshape(x, [sequences, length, n, width]) as Tensor4D, [0, 2, 1, 3]))
+  return tidy(() => tf.transpose(tf.reshape<tf.Rank.R4>(x, [sequences, length, n, width]), [0, 2, 1, 3]))
 }
 
 /** The inverse of `toHeads`, also of `[B, K, G·T, d]`. */

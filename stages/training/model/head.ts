@@ -78,23 +78,30 @@ export function headBackward(
       : ranges(logitChunks(keptHidden.shape[0], vocabulary))
 
     const expected: Tensor2D[] = []
-    let matrixGradient: Tensor2D = tf.neg(kernels.sumRowsBy(keptTargets, weighted, vocabulary))
+    // `[D, V]`, turned once at the end: back ends are slow to make it the other way round.
+    let weightedSums: Tensor2D | undefined
     chunks.forEach(([start, end], i) => {
       if (start === end) return
-      const before = matrixGradient
-      const [rows, total] = tidy(() => {
+      const before = weightedSums
+      const [rows, sums] = tidy(() => {
         const chunk = probabilities
           ? keptRows(kernels, probabilities[i], kept?.subarray(start, end), ends[i - 1] ?? 0)
           : tf.softmax(kernels.matMul(rowsBetween(keptHidden, start, end), matrix, false, true))
-        const contribution = kernels.matMul(chunk, rowsBetween(weighted, start, end), true)
-        return [kernels.matMul(chunk, matrix), tf.add<Tensor2D>(before, contribution)]
+        const own = kernels.matMul(rowsBetween(weighted, start, end), chunk, true)
+        return [kernels.matMul(chunk, matrix), before ? tf.add<Tensor2D>(before, own) : own]
       })
-      before.dispose()
+      before?.dispose()
       expected.push(rows)
-      matrixGradient = total
+      weightedSums = sums
     })
     const difference = tf.sub(tf.concat2d(expected, 0), kernels.gatherRows(matrix, keptTargets))
-    return { hidden: tf.mul(difference, column), matrix: matrixGradient }
+    return {
+      hidden: tf.mul(difference, column),
+      matrix: tf.sub(
+        tf.transpose(weightedSums as Tensor2D),
+        kernels.sumRowsBy(keptTargets, weighted, vocabulary),
+      ),
+    }
   })
 }
 

@@ -26,11 +26,11 @@ export function layer(
   keepProbabilities: boolean,
 ): { output: Tensor2D; activations: LayerActivations } {
   return tidy(() => {
-    const attentionNorm = rmsNorm(x, epsilon)
+    const attentionNorm = rmsNorm(kernels, x, epsilon)
     const normed = scaleNorm(attentionNorm, weights.attentionNorm)
     const attended = attention(kernels, normed, weights.attention, tables, shape, keepProbabilities)
     const y: Tensor2D = tf.add(x, attended.output)
-    const mlpNorm = rmsNorm(y, epsilon)
+    const mlpNorm = rmsNorm(kernels, y, epsilon)
     const fed = mlp(kernels, scaleNorm(mlpNorm, weights.mlpNorm), weights.mlp)
     return {
       output: tf.add(y, fed.output),

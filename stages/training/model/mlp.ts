@@ -39,13 +39,16 @@ export function mlpBackward(
   { gate, up }: MlpActivations,
 ): { input: Tensor2D; weights: MlpWeights } {
   return tidy(() => {
-    const sigmoid = tf.sigmoid(gate)
-    const silu = tf.mul(gate, sigmoid)
-    const down = kernels.matMul(gradient, tf.mul(silu, up), true)
+    // Inner tidies: the temporaries are the widest tensors of a layer.
+    const { silu, slope } = tidy(() => {
+      const sigmoid = tf.sigmoid(gate)
+      const silu: Tensor2D = tf.mul(gate, sigmoid)
+      // The slope of silu = g·σ(g) is σ + g·σ·(1 − σ) = σ + silu − silu·σ.
+      return { silu, slope: tf.add<Tensor2D>(sigmoid, tf.sub(silu, tf.mul(silu, sigmoid))) }
+    })
+    const down = tidy(() => kernels.matMul(gradient, tf.mul(silu, up), true))
     const productGradient = kernels.matMul(gradient, weights.down)
-    // The slope of silu = g·σ(g) is σ + g·σ·(1 − σ) = σ + silu − silu·σ.
-    const slope = tf.add(sigmoid, tf.sub(silu, tf.mul(silu, sigmoid)))
-    const gateGradient: Tensor2D = tf.mul(tf.mul(productGradient, up), slope)
+    const gateGradient = tidy(() => tf.mul<Tensor2D>(tf.mul(productGradient, up), slope))
     const upGradient: Tensor2D = tf.mul(productGradient, silu)
     const input: Tensor2D = tf.add(
       kernels.matMul(gateGradient, weights.gate),

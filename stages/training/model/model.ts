@@ -159,7 +159,7 @@ export class Model {
       input.dispose()
       stream = output
     }
-    const finalNorm = rmsNorm(stream, config.normEpsilon)
+    const finalNorm = rmsNorm(kernels, stream, config.normEpsilon)
     stream.dispose()
     return finalNorm
   }
@@ -217,10 +217,11 @@ export class Model {
       const { dim, heads, kvHeads, ropeTheta } = this.config
       this.#disposeTables()
       const tables = {
-        rotary: rotary(length, dim / heads, ropeTheta),
+        rotary: rotary(length, { heads, kvHeads, width: dim / heads }, ropeTheta),
         mask: causalMask(length, heads / kvHeads),
       }
-      for (const tensor of [...Object.values(tables.rotary), tables.mask] as Tensor[]) tf.keep(tensor)
+      const { turn, turnBack } = tables.rotary
+      for (const tensor of [turn, turnBack, tables.mask]) tf.keep(tensor)
       this.#tables = { length, ...tables }
     }
     return this.#tables

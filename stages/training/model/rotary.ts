@@ -1,51 +1,57 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
-import { tidy } from '../backend/tidy.ts'
-import type { Kernels } from '../backend/kernels.ts'
+import type { Tensor2D } from '@tensorflow/tfjs-core'
 
-/** Rotary position embedding of sequences of one length (Su et al., arXiv 2104.09864). */
+/** Queries, keys and values of a token stand side by side: H heads, K heads and K heads, each d wide. */
+export interface HeadSizes {
+  readonly heads: number
+  readonly kvHeads: number
+  readonly width: number
+}
+
+/**
+ * Rotary position embedding (Su et al., arXiv 2104.09864): the numbers of a head are complex numbers, and position t
+ * multiplies the i-th of them by e^(j·t·theta^(−2i/d)). Real and imaginary parts stand next to each other. Queries are
+ * scaled by 1/√d on the way, values are multiplied by 1.
+ */
 export interface Rotary {
-  /** `[T, d]` cosine and sine of each position's angles; both halves of a head have the same angles. */
-  readonly cosine: Tensor2D
-  readonly sine: Tensor2D
-  /** `[d, d]`: x·R puts −x₂ before x₁, where x₁ and x₂ are the halves of a head, as in transformers' Llama. */
+  /** `[T, (H + 2K)·d]` */
   readonly turn: Tensor2D
+  /** `[T, (H + 2K)·d]` the conjugates, through which gradients go back. */
+  readonly turnBack: Tensor2D
 }
 
-/** Tables for `length` positions of heads that are `width` wide: position t turns pair i by t·theta^(−2i/width). */
-export function rotary(length: number, width: number, theta: number): Rotary {
-  const half = width / 2
-  const table = (of: (angle: number) => number) =>
-    tf.tensor2d(
-      Float32Array.from({ length: length * width }, (_, i) =>
-        of(Math.floor(i / width) * theta ** ((-2 * (i % half)) / width)),
-      ),
-      [length, width],
-    )
-  const turn = new Float32Array(width * width)
-  for (let i = 0; i < half; i++) {
-    turn[(i + half) * width + i] = -1
-    turn[i * width + i + half] = 1
+export function rotary(length: number, { heads, kvHeads, width }: HeadSizes, theta: number): Rotary {
+  const columns = (heads + 2 * kvHeads) * width
+  const factors = (sign: 1 | -1) => {
+    const numbers = new Float32Array(length * columns)
+    for (let i = 0; i < numbers.length; i += 2) {
+      const [position, column] = [Math.floor(i / columns), i % columns]
+      const head = Math.floor(column / width)
+      const angle = head < heads + kvHeads ? sign * position * theta ** (-(column % width) / width) : 0
+      const scale = head < heads ? 1 / Math.sqrt(width) : 1
+      numbers[i] = scale * Math.cos(angle)
+      numbers[i + 1] = scale * Math.sin(angle)
+    }
+    return tf.tensor2d(numbers, [length, columns])
   }
-  return { cosine: table(Math.cos), sine: table(Math.sin), turn: tf.tensor2d(turn, [width, width]) }
+  return { turn: factors(1), turnBack: factors(-1) }
 }
 
-/** Turns every head of `x` `[B, n, T, d]` by its position: x·cos + (x·R)·sin. */
-export function rotate(kernels: Kernels, x: Tensor4D, { cosine, sine, turn }: Rotary): Tensor4D {
-  return tidy(() => tf.add<Tensor4D>(tf.mul(x, cosine), tf.mul(across(kernels, x, turn), sine)))
+/**
+ * Rows of the joint projection `[(H + 2K)·d, D]` in the order that puts real and imaginary parts next to each other.
+ * In transformers' layout the real parts of a head come first; the order within a head is nothing to its scores.
+ */
+export function pairedRows({ heads, kvHeads, width }: HeadSizes): Int32Array {
+  return Int32Array.from({ length: (heads + 2 * kvHeads) * width }, (_, row) => {
+    if (row >= (heads + kvHeads) * width) return row
+    const place = row % width
+    return row - place + Math.floor(place / 2) + (place % 2) * (width / 2)
+  })
 }
 
-/** The gradient of `rotate`'s input from that of its output: a turn the other way. */
-export function rotateBackward(
-  kernels: Kernels,
-  gradient: Tensor4D,
-  { cosine, sine, turn }: Rotary,
-): Tensor4D {
-  return tidy(() => tf.sub<Tensor4D>(tf.mul(gradient, cosine), tf.mul(across(kernels, gradient, turn), sine)))
-}
-
-/** x·R. */
-function across(kernels: Kernels, x: Tensor4D, turn: Tensor2D): Tensor4D {
-  const width = turn.shape[0]
-  return tf.reshape(kernels.matMul(tf.reshape(x, [x.size / width, width]), turn), x.shape)
+/** The inverse of `pairedRows`. */
+export function splitRows(sizes: HeadSizes): Int32Array {
+  const inverse = new Int32Array(pairedRows(sizes).length)
+  pairedRows(sizes).forEach((from, to) => (inverse[from] = to))
+  return inverse
 }

@@ -13,7 +13,7 @@ const tolerance = 1e-4
 
 /** Gradients of Σ gradient·f(inputs) by automatic differentiation. */
 function automatic(f: (...inputs: Tensor[]) => Tensor, inputs: Tensor[], gradient: Tensor): Tensor[] {
-  return tf.grads((...xs) => tf.sum(tf.mul(f(...xs), gradient)) as Scalar)(inputs)
+  return tf.grads((...xs) => tf.sum<Scalar>(tf.mul(f(...xs), gradient)))(inputs)
 }
 
 function expectAgreement(ours: readonly Tensor[], automatic: readonly Tensor[]) {
@@ -23,8 +23,7 @@ function expectAgreement(ours: readonly Tensor[], automatic: readonly Tensor[]) 
 
 const oneHot = (ids: Int32Array, depth: number): Tensor2D =>
   tf.cast(tf.oneHot(tf.tensor1d(ids, 'int32'), depth) as Tensor2D, 'float32')
-const linear = (x: Tensor, weight: Tensor): Tensor2D =>
-  tf.matMul(x as Tensor2D, weight as Tensor2D, false, true)
+const linear = (x: Tensor, weight: Tensor): Tensor2D => tf.matMul(x, weight, false, true)
 
 await onEveryBackend((backend) => {
   const kernels = () => kernelsOf(backend().name)
@@ -33,7 +32,7 @@ await onEveryBackend((backend) => {
     const matrix = normal<tf.Rank.R2>([9, 5], 1)
     const tokens = Int32Array.from([3, 8, 3, 0, 3, 7, 0])
     const gradient = normal<tf.Rank.R2>([7, 5], 2)
-    const reference = (m: Tensor) => tf.matMul(oneHot(tokens, 9), m as Tensor2D)
+    const reference = (m: Tensor) => tf.matMul(oneHot(tokens, 9), m)
     expect(relativeError(embed(kernels(), matrix, tokens), reference(matrix))).toBeLessThan(1e-6)
     expectAgreement([embedBackward(kernels(), gradient, tokens, 9)], automatic(reference, [matrix], gradient))
   })
@@ -47,7 +46,7 @@ await onEveryBackend((backend) => {
     const epsilon = 1e-5
     const reference = (x: Tensor, w: Tensor) =>
       tf.mul(tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), 1, true), epsilon))), w)
-    const activations = rmsNorm(x, epsilon)
+    const activations = rmsNorm(kernels(), x, epsilon)
     expect(relativeError(scaleNorm(activations, weight), reference(x, weight))).toBeLessThan(1e-6)
     const ours = rmsNormBackward(kernels(), gradient, weight, activations)
     expectAgreement([ours.input, ours.weight], automatic(reference, [x, weight], gradient))
@@ -61,7 +60,7 @@ await onEveryBackend((backend) => {
     ]
     const reference = (x: Tensor, w: Tensor) =>
       tf.mul(tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), 1, true), 1e-5))), w)
-    const ours = rmsNormBackward(kernels(), gradient, weight, rmsNorm(x, 1e-5))
+    const ours = rmsNormBackward(kernels(), gradient, weight, rmsNorm(kernels(), x, 1e-5))
     expectAgreement([ours.input, ours.weight], automatic(reference, [x, weight], gradient))
   })
 
@@ -107,7 +106,7 @@ await onEveryBackend((backend) => {
       const gradient = normal<tf.Rank.R2>([sequences * length, dim], 6)
       const reference = (...inputs: Tensor[]) => naiveAttention(inputs as Tensor2D[], shape, theta)
       const inputs = [x, weights.query, weights.key, weights.value, weights.output]
-      const tables = { rotary: rotary(length, width, theta), mask: causalMask(length, heads / kvHeads) }
+      const tables = { rotary: rotary(length, shape, theta), mask: causalMask(length, heads / kvHeads) }
 
       const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
       expect(activations.probabilities === undefined).toBe(!keep)
@@ -197,7 +196,7 @@ function naiveAttention(
   theta: number,
 ): Tensor {
   const split = (weight: Tensor2D, n: number): Tensor4D =>
-    tf.transpose<Tensor4D>(tf.reshape(linear(x, weight), [sequences, length, n, width]), [0, 2, 1, 3])
+    tf.transpose(tf.reshape<tf.Rank.R4>(linear(x, weight), [sequences, length, n, width]), [0, 2, 1, 3])
   const perHead = (y: Tensor4D) =>
     tf.concat4d(
       Array.from({ length: heads }, (_, head) => {
@@ -208,10 +207,10 @@ function naiveAttention(
     )
   const turn = (y: Tensor4D): Tensor4D => {
     const pairs = tf.div(tf.range(0, width / 2), width / 2)
-    const angles = tf.outerProduct(tf.range(0, length) as Tensor1D, tf.pow(theta, tf.neg(pairs)) as Tensor1D)
+    const angles = tf.outerProduct(tf.range(0, length), tf.pow<Tensor1D>(theta, tf.neg(pairs)))
     const [a, b] = tf.split(y, 2, 3)
-    const first = tf.sub(tf.mul(a, tf.cos(angles)), tf.mul(b, tf.sin(angles))) as Tensor4D
-    const second = tf.add(tf.mul(a, tf.sin(angles)), tf.mul(b, tf.cos(angles))) as Tensor4D
+    const first = tf.sub<Tensor4D>(tf.mul(a, tf.cos(angles)), tf.mul(b, tf.sin(angles)))
+    const second = tf.add<Tensor4D>(tf.mul(a, tf.sin(angles)), tf.mul(b, tf.cos(angles)))
     return tf.concat4d([first, second], 3)
   }
   const scores = tf.div(
@@ -219,7 +218,7 @@ function naiveAttention(
     Math.sqrt(width),
   )
   const future = tf.sub(1, tf.linalg.bandPart(tf.ones([length, length]), -1, 0))
-  const probabilities = tf.softmax(tf.sub(scores, tf.mul(future, 1e9)) as Tensor4D)
+  const probabilities = tf.softmax(tf.sub<Tensor4D>(scores, tf.mul(future, 1e9)))
   const mixed = tf.transpose(tf.matMul(probabilities, perHead(split(value, kvHeads))), [0, 2, 1, 3])
   return linear(tf.reshape(mixed, [sequences * length, heads * width]), output)
 }

@@ -189,8 +189,8 @@ await onEveryBackend((backend) => {
   test('a loss that is not a number stops the run before the update, and names the step', async () => {
     const before = tf.memory().numTensors
     const messages = train()
-    const { value: first } = await messages.next()
-    const { model } = first as Step
+    const first = (await messages.next()).value as Step
+    const { model } = first
     model.parameters.set('model.norm.weight', tf.fill([16], NaN))
     await messages.next()
     await expect(messages.next()).rejects.toThrow('The loss is NaN in row 0 of step 1: training diverged.')
