@@ -22,7 +22,7 @@ export function summarize(run: RunRecord, folder: string): string {
       'model',
       `${run.parameters.toLocaleString('en')} parameters, ${run.steps} steps, ${run.tokens.toLocaleString('en')} tokens`,
     ],
-    ['back end', `${run.backend.name} on ${run.backend.device}: ${run.backend.reason}`],
+    ['back end', `${run.backend.name} (${run.backend.device}). ${run.backend.reason}`],
     ['run', folder],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))

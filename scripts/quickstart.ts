@@ -48,7 +48,7 @@ command('train', [
     '--ohem-ratio',
     'release',
     '--steps',
-    flags.steps ?? '300',
+    flags.steps ?? '500',
   ],
   ...backend,
 ])

@@ -42,11 +42,10 @@ export const pack = defineStage({
         )
       }
       const stream = new PackedStream(layout, shards.store, tokens, options, shards.corpus)
-      stats.expect('steps', stream.steps)
       for (let step = 0; step < stream.steps; step++) {
         signal.throwIfAborted()
         yield stream.readBatch(step)
-        stats.add('steps', 1)
+        stats.add('batches', 1)
       }
     } finally {
       shards?.store.close()

@@ -69,7 +69,7 @@ type Options = z.output<typeof options>
 async function createModel(batch: Batch, options: Options, log: (sentence: string) => void): Promise<Model> {
   const config = configOf(batch, options)
   const backend = await openBackend(options.backend)
-  log(`Training runs on ${backend.name} (${backend.device}): ${backend.reason}.`)
+  log(`Training runs on ${backend.name} (${backend.device}). ${backend.reason}`)
   return new Model(config, initialValues(config, options.seed), backend)
 }
 

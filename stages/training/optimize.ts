@@ -43,7 +43,7 @@ export const optimize = defineStage({
   accepts: ['gradients'],
   emits: 'steps',
   options,
-  async *run(items, { options }) {
+  async *run(items, { options, stats }) {
     const { peak, schedule, 'warm-up': warmUp, final, ...settings } = options
     const rate: LearningRate = { peak, schedule, warmUp, final }
     let optimizer: AdamW | undefined
@@ -60,6 +60,10 @@ export const optimize = defineStage({
           }
           const record = update(item, optimizer, learningRate(rate, batch.step, batch.steps), waitedMs)
           dispose([...item.gradients.values()])
+          stats.expect('steps', batch.steps)
+          stats.add('steps', 1)
+          stats.set('loss', record.loss)
+          stats.set('kept', record.keptFraction)
           yield { updates: batch.step + 1, batch, model, record }
         } finally {
           dispose([...item.gradients.values()])

@@ -16,7 +16,7 @@ export const record = defineStage({
   accepts: ['steps'],
   emits: 'steps',
   options: z.strictObject({ to: z.string().meta({ description: 'Folder of the run.' }) }),
-  async *run(items, { options: { to }, stats }) {
+  async *run(items, { options: { to } }) {
     await mkdir(to, { recursive: true })
     const evaluations: Evaluation[] = []
     let tokens = 0
@@ -27,10 +27,6 @@ export const record = defineStage({
         await appendFile(join(to, 'evaluations.jsonl'), `${JSON.stringify(step.evaluation)}\n`)
       }
       if (step.record) {
-        stats.expect('steps', step.batch.steps)
-        stats.add('steps', 1)
-        stats.set('loss', step.record.loss)
-        stats.set('kept', step.record.keptFraction)
         tokens += step.record.tokens
         milliseconds += step.record.stepMs
         await appendFile(join(to, 'steps.jsonl'), `${JSON.stringify(step.record)}\n`)
