@@ -1,3 +1,5 @@
+import process from 'node:process'
+
 // libtensorflow reads it from the real environment, which is not the one that tests see.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
 

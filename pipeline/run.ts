@@ -47,7 +47,10 @@ export async function run(graph: Graph, options: RunOptions): Promise<RunSummary
   if (workers > 1) await runUnits(graph, todo, workers, options)
   else {
     for (const unit of todo) {
-      await runGraph(graph, options.signal, (node, signal) => ({ ...contextOf(node, options, signal), ...unit }))
+      await runGraph(graph, options.signal, (node, signal) => ({
+        ...contextOf(node, options, signal),
+        ...unit,
+      }))
     }
   }
   await sink.stage.finished?.(contextOf(sink, options, options.signal))

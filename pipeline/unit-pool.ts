@@ -76,6 +76,8 @@ export async function runUnits(
 }
 
 function take(report: Report, { log, stats }: RunOptions) {
-  if ('log' in report) log(report.log)
-  else (stats(report.id)[report.call] as (...parameters: readonly (string | number)[]) => void)(...report.parameters)
+  if ('log' in report) return log(report.log)
+  const { id, call, parameters } = report
+  const counters = stats(id) as Record<keyof Stats, (...parameters: readonly (string | number)[]) => void>
+  counters[call](...parameters)
 }

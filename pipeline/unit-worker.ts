@@ -8,7 +8,13 @@ import type { Report, UnitTask } from './unit-pool.ts'
  * Runs a graph for one unit in a worker thread.
  * @returns the message of a mistake of the user: an error's class is lost between threads.
  */
-export default async function runUnit({ unit, key, file, assignments, port }: UnitTask): Promise<string | undefined> {
+export default async function runUnit({
+  unit,
+  key,
+  file,
+  assignments,
+  port,
+}: UnitTask): Promise<string | undefined> {
   const controller = new AbortController()
   port.on('message', () => controller.abort())
   const report = (message: Report) => port.postMessage(message)

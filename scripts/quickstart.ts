@@ -4,7 +4,6 @@ import { dirname, join, relative } from 'node:path'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { readRun, summarize } from '../pipeline/run-summary.ts'
 
 /**
  * The main job on real text: scores the State of the Union addresses, trains a small model on them with curriculum
@@ -64,7 +63,7 @@ command('generate', [
   ...backend,
 ])
 
-console.log(`\n${summarize(await readRun(run), run)}
+console.log(`
 Look further:
   npm run pipeline -- inspect ${shards}
   npm run pipeline -- generate ${run} --prompt "My fellow citizens"
