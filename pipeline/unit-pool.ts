@@ -75,9 +75,12 @@ export async function runUnits(
   signal.throwIfAborted()
 }
 
-function take(report: Report, { log, stats }: RunOptions) {
-  if ('log' in report) return log(report.log)
+function take(report: Report, options: RunOptions) {
+  if ('log' in report) return options.log(report.log)
   const { id, call, parameters } = report
-  const counters = stats(id) as Record<keyof Stats, (...parameters: readonly (string | number)[]) => void>
+  const counters = options.stats(id) as Record<
+    keyof Stats,
+    (...parameters: readonly (string | number)[]) => void
+  >
   counters[call](...parameters)
 }

@@ -1,18 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Scalar, Variable } from '@tensorflow/tfjs-core'
+import type { Scalar } from '@tensorflow/tfjs-core'
 // Registers the gradients of tfjs-core's operations, which the engine itself does without.
 import '@tensorflow/tfjs'
-import type { AdamW } from '../../stages/training/backend/kernels.ts'
+import { seededRandom } from '../../stages/seeded-random.ts'
 import { backendNames, type BackendName } from '../../stages/training/backend/backend.ts'
 import { openBackend, tryBackend } from '../../stages/training/backend/open-backend.ts'
 import { dispose, tidy } from '../../stages/training/backend/tidy.ts'
+import type { Batch } from '../../stages/training/messages.ts'
 import { modelConfig, type ModelSizes } from '../../stages/training/model/config.ts'
 import { initialValues } from '../../stages/training/model/initialise.ts'
 import { Model } from '../../stages/training/model/model.ts'
 import { hardest } from '../../stages/training/selection/hardest.ts'
 import { everything } from '../../stages/training/selection/losses.ts'
-import { selectionOf, type Granularity } from '../../stages/training/selection/select.ts'
-import { seededRandom } from '../../stages/seeded-random.ts'
+import { granularities, selectionOf, type Granularity } from '../../stages/training/selection/select.ts'
 import { tapeModel } from './tape-model.ts'
 
 interface Shape {
@@ -35,95 +35,97 @@ const smallShape: Shape = {
   length: 64,
 }
 const keepRatios = [1, 0.75, 0.5, 0.25]
-const adam = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 }
+const settings = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 }
+/** A tape on WebAssembly takes many seconds a step. */
+const rounds: Readonly<Record<BackendName, number>> = { tensorflow: 15, wasm: 2 }
 
-/** Milliseconds of a training step: medians of steps that take turns, so that a busy moment hits all alike. */
+/** Milliseconds of a training step by back end: medians of steps that take turns, so that a busy moment hits all alike. */
 export async function run(): Promise<object> {
-  const results: Record<string, object> = {}
+  const figures: Record<string, object> = {}
   for (const name of backendNames) {
     const found = await tryBackend(name)
-    results[name] =
-      'problem' in found ? { missing: found.problem } : await measure(name, name === 'wasm' ? 3 : 15)
+    figures[name] = 'problem' in found ? { missing: found.problem } : await measure(name)
   }
-  return { shape, smallShape, ...results }
+  return { shape, smallShape, ...figures }
 }
 
-async function measure(name: BackendName, repetitions: number) {
+async function measure(name: BackendName): Promise<object> {
   const bench = await openBench(name, shape)
   const small = await openBench(name, smallShape)
-  const steps: Record<string, () => Promise<void>> = {
+  const times = await medians(rounds[name], {
     step: () => bench.step(),
     tape: () => bench.tapeStep(),
     smallStep: () => small.step(),
     smallTape: () => small.tapeStep(),
-  }
-  for (const granularity of ['sequence', 'token'] as const) {
-    for (const keep of keepRatios) steps[`${granularity} ${keep}`] = () => bench.step(keep, granularity)
-  }
-  const tensors = tf.memory().numTensors
-  const milliseconds = await medians(steps, repetitions)
+    ...Object.fromEntries(
+      granularities.flatMap((granularity) =>
+        keepRatios.map((keep) => [`${granularity} ${keep}`, () => bench.step(keep, granularity)]),
+      ),
+    ),
+  })
   const ohem = (granularity: Granularity) =>
-    Object.fromEntries(keepRatios.map((keep) => [keep, milliseconds[`${granularity} ${keep}`]]))
-  const result = {
-    parameters: bench.parameters,
-    stepMs: milliseconds.step,
-    tapeStepMs: milliseconds.tape,
-    ohemStepMs: { sequence: ohem('sequence'), token: ohem('token') },
-    smallStepMs: milliseconds.smallStep,
-    smallTapeStepMs: milliseconds.smallTape,
-    tensorLeak: tf.memory().numTensors - tensors,
-  }
+    Object.fromEntries(keepRatios.map((keep) => [keep, times[`${granularity} ${keep}`]]))
+  const tensors = tf.memory().numTensors
+  for (let step = 0; step < 10; step++) await small.step(0.5, 'token')
+  const tensorLeak = tf.memory().numTensors - tensors
   bench.dispose()
   small.dispose()
-  return result
+  return {
+    parameters: bench.parameters,
+    stepMs: times.step,
+    tapeStepMs: times.tape,
+    ohemStepMs: { sequence: ohem('sequence'), token: ohem('token') },
+    smallStepMs: times.smallStep,
+    smallTapeStepMs: times.smallTape,
+    tensorLeak,
+  }
 }
 
 async function medians(
+  rounds: number,
   steps: Record<string, () => Promise<void>>,
-  repetitions: number,
 ): Promise<Record<string, number>> {
   const times = Object.fromEntries(Object.keys(steps).map((name) => [name, [] as number[]]))
-  // The first round only warms up.
-  for (let round = 0; round <= repetitions; round++) {
+  // Round 0 only warms up.
+  for (let round = 0; round <= rounds; round++) {
     for (const [name, step] of Object.entries(steps)) {
       const start = performance.now()
       await step()
       if (round > 0) times[name].push(performance.now() - start)
     }
   }
-  return Object.fromEntries(
-    Object.entries(times).map(([name, list]) => [
-      name,
-      Number(list.sort((a, b) => a - b)[list.length >> 1].toFixed(1)),
-    ]),
-  )
+  const median = (list: number[]) => Number(list.sort((a, b) => a - b)[list.length >> 1].toFixed(1))
+  return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]))
 }
 
+/** The engine and the same model on a tape, each with its optimizer. */
 async function openBench(name: BackendName, { sizes, vocabulary, rows, length }: Shape) {
-  const backend = await openBackend(name)
   const config = modelConfig(sizes, vocabulary)
-  const model = new Model(config, initialValues(config, 1), backend)
-  const optimizer: AdamW = model.kernels.adamW(model.parameters, adam)
+  const model = new Model(config, initialValues(config, 1), await openBackend(name))
+  const optimizer = model.kernels.adamW(model.parameters, settings)
   const tape = tapeModel(config, name === 'tensorflow')
   const tapeOptimizer = tf.train.adam(1e-4)
-  const variables = await tapeVariables(model)
+  const variables = Object.fromEntries(
+    model.parameters.names.map((name) => [name, tf.variable(model.parameters.get(name))]),
+  )
   const random = seededRandom(1)
   // Frequent ids first, as in text.
   const tokens = Int32Array.from({ length: rows * (length + 1) }, () =>
     Math.floor((random() / 2 ** 32) ** 3 * vocabulary),
   )
-  const batch = { step: 0, steps: 1, rows, length, tokens }
+  const batch = { step: 0, steps: 1, rows, length, tokens } as Batch
 
   return {
     parameters: model.parameters.count,
 
-    /** A whole step: forward, selection where there is one, backward, update. */
+    /** A whole step: forward, selection where a keep ratio is given, backward, update. */
     async step(keep?: number, granularity: Granularity = 'sequence') {
       const { losses, activations } = model.forward(tokens, rows)
       const values = (await losses.data()) as Float32Array
-      const selection = keep
-        ? selectionOf(values, batch as never, { keep, granularity, choose: hardest, hasThreshold: true })
-        : everything(values)
+      const selection =
+        keep === undefined
+          ? everything(values)
+          : selectionOf(values, batch, { keep, granularity, choose: hardest, hasThreshold: true })
       const gradients = model.backward(tokens, activations, selection)
       dispose([losses, activations])
       optimizer.update(gradients, 1e-4)
@@ -131,13 +133,10 @@ async function openBench(name: BackendName, { sizes, vocabulary, rows, length }:
     },
 
     async tapeStep() {
-      const loss = tidy(() =>
-        tapeOptimizer.minimize(
-          () => tf.mean<Scalar>(tape.losses(variables, tokens, rows)),
-          true,
-          Object.values(variables),
-        ),
-      ) as Scalar
+      const loss = tidy(() => {
+        const mean = () => tf.mean<Scalar>(tape.losses(variables, tokens, rows))
+        return tapeOptimizer.minimize(mean, true, Object.values(variables)) as Scalar
+      })
       await loss.data()
       loss.dispose()
     },
@@ -149,10 +148,4 @@ async function openBench(name: BackendName, { sizes, vocabulary, rows, length }:
       model.dispose()
     },
   }
-}
-
-async function tapeVariables(model: Model): Promise<Record<string, Variable>> {
-  return Object.fromEntries(
-    model.parameters.names.map((name) => [name, tf.variable(model.parameters.get(name))]),
-  )
 }
