@@ -76,7 +76,7 @@ describe('pack', () => {
     )
     const steps = Math.floor(60_000 / (4 * 32))
     expect(batches.length).toBe(steps)
-    expect(counts).toMatchObject({ steps, 'expected steps': steps })
+    expect(counts).toMatchObject({ batches: steps })
     const count = steps * 4 * 32
     const { inputs, targets, owners } = predictions(batches)
     expect(inputs).toEqual(stream.slice(0, count).map(({ token }) => token))
