@@ -35,13 +35,14 @@ export class Progress {
   readonly #multibar: MultiBar | undefined
   readonly #timer: NodeJS.Timeout
   readonly #started = performance.now()
+  readonly #since = new Map<string, { readonly time: number; readonly value: number }>()
   readonly #printed = new Map<string, string>()
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
     if (stream.isTTY && !process.env.CI) {
       this.#multibar = new MultiBar({
         stream,
-        format: '{stage} {bar} {percentage}% | {value}/{total} {counter} | {eta_formatted} left{notes}',
+        format: '{stage} {bar} {percentage}% | {value}/{total} {counter} | {left}{notes}',
         barsize: 24,
         barCompleteChar: '━',
         barIncompleteChar: '─',
@@ -92,14 +93,28 @@ export class Progress {
 
   #draw(id: string, { expected, gauges }: Counters, value: number) {
     const total = expected?.total ?? 0
-    let bar = this.#bars.get(id)
-    const payload = { stage: id.padEnd(10), counter: expected?.counter, notes: notes(gauges) }
-    if (!bar) {
-      bar = this.#multibar?.create(total, value, payload)
-      if (bar) this.#bars.set(id, bar)
+    const payload = {
+      stage: id.padEnd(10),
+      counter: expected?.counter,
+      left: this.#left(id, value, total),
+      notes: notes(gauges),
     }
+    let bar = this.#bars.get(id)
+    if (!bar && this.#multibar) this.#bars.set(id, (bar = this.#multibar.create(total, value, payload)))
     bar?.setTotal(total)
     bar?.update(value, payload)
+  }
+
+  /** The time that remains, at the pace since the stage was first shown. */
+  #left(id: string, value: number, total: number): string {
+    if (value >= total) return 'done'
+    const now = performance.now()
+    const since = this.#since.get(id) ?? { time: now, value }
+    this.#since.set(id, since)
+    const seconds = ((now - since.time) / 1000) * ((total - value) / (value - since.value))
+    if (!Number.isFinite(seconds)) return 'starting'
+    const [minutes, rest] = [Math.floor(seconds / 60), Math.round(seconds % 60)]
+    return minutes > 0 ? `${minutes} min ${rest} s left` : `${rest} s left`
   }
 
   /** Only what has changed since the last line. */
