@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { formatDiagnostic } from '../../pipeline/diagnostic.ts'
 import { checkGraph } from '../../pipeline/graph/check.ts'
 import { parseAssignment, parseGraph } from '../../pipeline/graph/parse.ts'
@@ -120,7 +121,7 @@ test('--set changes an option, adds one, and its mistakes have no line to point 
 test('a diagnostic is printed with its line and a mark under the column', () => {
   const text = 'stages:\n  a: { use: cuont }\n'
   const [diagnostic] = check(text).diagnostics
-  expect(formatDiagnostic(diagnostic, text).replaceAll(/\[\d+m/g, '')).toBe(
+  expect(stripVTControlCharacters(formatDiagnostic(diagnostic, text))).toBe(
     'my.yaml:2:13 error There is no stage `cuont`. Did you mean `count`?\n  2 |   a: { use: cuont }\n                  ^',
   )
 })
