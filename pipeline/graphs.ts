@@ -7,6 +7,6 @@ const folder = new URL(
 )
 
 /** Path of a graph that comes with the product, such as `train`. */
-export function builtInGraph(name: 'score' | 'tokenizer' | 'train'): string {
+export function builtInGraph(name: 'ngrams' | 'score' | 'tokenizer' | 'train'): string {
   return fileURLToPath(new URL(`${name}.yaml`, folder))
 }

@@ -1,13 +1,42 @@
-import { metricValues } from '../schemas/scored.ts'
+import { metricValues, type MetricValues } from '../schemas/scored.ts'
 import { scoreColumns } from '../schemas/shard.ts'
 import { documentColumns } from '../schemas/documents.ts'
+import { rankCorrelations } from '../scoring/rank-correlation.ts'
 import type { Shards } from '../stages/shards/open-shards.ts'
+import { onOneLine } from './terminal-text.ts'
+import { UniformSample } from './uniform-sample.ts'
+
+/** What shards hold. `inspect --json` prints it as it is. */
+export interface Inspection {
+  readonly folder: string
+  readonly documents: number
+  /** Parts that the documents are kept in. */
+  readonly parts: number
+  /** Share of the documents, in [0, 1], that is kept for evaluation. */
+  readonly heldOut: number
+  /** UTF-8 bytes of text. */
+  readonly bytes: number
+  readonly tokens: number
+  readonly vocabulary: number
+  readonly metrics: readonly MetricInspection[]
+  readonly correlations: Correlations
+}
+
+/** Spearman's rank correlations. */
+export interface Correlations {
+  /** Documents they are over: all, or a uniform sample of those of a large corpus. */
+  readonly documents: number
+  /** `bytes`, the length of the text in UTF-8, then the metrics. */
+  readonly columns: readonly string[]
+  /** `[columns, columns]`; null where a column has one value only. */
+  readonly matrix: readonly (readonly (number | null)[])[]
+}
 
 /** A document at one end of a metric. */
 export interface Extreme {
   readonly value: number
   readonly id: string
-  /** The beginning of its text, on one line. */
+  /** The beginning of its text, on one line and without control characters. */
   readonly beginning: string
 }
 
@@ -34,54 +63,104 @@ export interface MetricInspection {
 
 const bins = 40
 const shownDocuments = 3
-const beginningLength = 70
+const beginningCharacters = 200
+/** Enough for them, and not all of a document of any size. */
+const beginningBytes = 4 * beginningCharacters
+/** A column of them takes 20 MB, and its ranks as much. */
+const mostCorrelated = 2_500_000
 
-/** Looks at every metric of shards in one pass over their scores, and fetches the documents at the ends. */
-export async function inspectShards(shards: Shards): Promise<MetricInspection[]> {
-  const ranges = shards.metrics.map(({ sketch: { quantiles } }) => ({
-    lowest: quantiles[1] ?? 0,
-    highest: quantiles.at(-2) ?? 0,
-  }))
-  const counts = shards.metrics.map(() => new Array<number>(bins).fill(0))
-  const lows = shards.metrics.map((): Place[] => [])
-  const highs = shards.metrics.map((): Place[] => [])
+/** Looks at all scores of shards in one pass, and fetches the documents at the ends of each metric. */
+export async function inspectShards(shards: Shards): Promise<Inspection> {
+  const views = shards.metrics.map((metric) => new MetricView(metric))
+  const sample = new UniformSample(shards.rows, mostCorrelated)
+  const columns = ['bytes', ...shards.metrics.map(({ name }) => name)]
+  const sampled = columns.map(() => new Float64Array(sample.size))
+  let filled = 0
   for await (const batch of shards.scores()) {
-    const { parts, rows } = scoreColumns(batch)
-    shards.metrics.forEach(({ name }, metric) => {
-      const { values, flags } = metricValues(batch, name)
-      const { lowest, highest } = ranges[metric]
-      values.forEach((value, i) => {
-        if (value >= lowest && value <= highest) {
-          const share = highest > lowest ? (value - lowest) / (highest - lowest) : 0
-          counts[metric][Math.min(bins - 1, Math.floor(share * bins))]++
-        }
-        if (flags[i] !== 0) return
-        const place = { value, part: parts[i], row: rows[i] }
-        keepFirst(lows[metric], place, (a, b) => a.value - b.value)
-        keepFirst(highs[metric], place, (a, b) => b.value - a.value)
-      })
-    })
+    const { parts, rows, bytes } = scoreColumns(batch)
+    const measured = views.map(({ name }) => metricValues(batch, name))
+    views.forEach((view, metric) => view.add(measured[metric], parts, rows))
+    for (let row = 0; row < rows.length; row++) {
+      if (!sample.next()) continue
+      sampled[0][filled] = bytes[row]
+      measured.forEach(({ values }, metric) => (sampled[metric + 1][filled] = values[row]))
+      filled++
+    }
   }
-  const documents = await fetchDocuments(shards, [...lows, ...highs].flat())
-  const extremes = (places: readonly Place[]) =>
-    places.map((place) => ({
-      value: place.value,
-      ...(documents.get(`${place.part}:${place.row}`) as Omit<Extreme, 'value'>),
-    }))
-  return shards.metrics.map(({ name, hardEnd, sketch: { mean, quantiles, flagged } }, metric) => {
-    const [low, high] = [extremes(lows[metric]), extremes(highs[metric])]
+  const documents = await fetchDocuments(
+    shards,
+    views.flatMap(({ lows, highs }) => [...lows, ...highs]),
+  )
+  return {
+    folder: shards.folder,
+    documents: shards.rows,
+    parts: shards.parts.length,
+    heldOut: shards.heldOut,
+    bytes: shards.byteCount,
+    tokens: shards.tokenCount,
+    vocabulary: shards.vocabulary,
+    metrics: views.map((view) => view.inspection(documents)),
+    correlations: {
+      documents: sample.size,
+      columns,
+      matrix: rankCorrelations(sampled).map((row) => row.map((rho) => (Number.isNaN(rho) ? null : rho))),
+    },
+  }
+}
+
+/** One metric, seen document by document. */
+class MetricView {
+  readonly name: string
+  readonly lows: Place[] = []
+  readonly highs: Place[] = []
+  readonly #metric: Shards['metrics'][number]
+  readonly #lowest: number
+  readonly #highest: number
+  readonly #counts = new Array<number>(bins).fill(0)
+
+  constructor(metric: Shards['metrics'][number]) {
+    const { quantiles } = metric.sketch
+    this.name = metric.name
+    this.#metric = metric
+    this.#lowest = quantiles[1] ?? 0
+    this.#highest = quantiles.at(-2) ?? 0
+  }
+
+  add({ values, flags }: MetricValues, parts: Uint32Array, rows: Uint32Array): void {
+    const range = this.#highest - this.#lowest
+    for (let i = 0; i < rows.length; i++) {
+      const value = values[i]
+      if (value >= this.#lowest && value <= this.#highest) {
+        const share = range > 0 ? (value - this.#lowest) / range : 0
+        this.#counts[Math.min(bins - 1, Math.floor(share * bins))]++
+      }
+      if (flags[i] !== 0) continue
+      const place = { value, part: parts[i], row: rows[i] }
+      keepFirst(this.lows, place, (a, b) => a.value - b.value)
+      keepFirst(this.highs, place, (a, b) => b.value - a.value)
+    }
+  }
+
+  inspection(documents: ReadonlyMap<string, Omit<Extreme, 'value'>>): MetricInspection {
+    const { name, hardEnd, sketch } = this.#metric
+    const extremes = (places: readonly Place[]) =>
+      places.map(({ value, part, row }) => ({
+        value,
+        ...(documents.get(`${part}:${row}`) as Omit<Extreme, 'value'>),
+      }))
+    const [low, high] = [extremes(this.lows), extremes(this.highs)]
     return {
       name,
       hardEnd,
-      mean,
-      minimum: quantiles[0],
-      maximum: quantiles.at(-1) as number,
-      flagged,
-      histogram: { ...ranges[metric], counts: counts[metric] },
+      mean: sketch.mean,
+      minimum: sketch.quantiles[0],
+      maximum: sketch.quantiles.at(-1) as number,
+      flagged: sketch.flagged,
+      histogram: { lowest: this.#lowest, highest: this.#highest, counts: this.#counts },
       easiest: hardEnd === 'high' ? low : high,
       hardest: hardEnd === 'high' ? high : low,
     }
-  })
+  }
 }
 
 interface Place {
@@ -111,13 +190,15 @@ async function fetchDocuments(
       for (let i = 0; i < rows; i++) {
         const key = `${part}:${firstRow + i}`
         if (!wanted.has(key)) continue
-        const line = texts.text(i).replaceAll(/\s+/g, ' ').trim()
-        found.set(key, {
-          id: ids.text(i),
-          beginning: line.length > beginningLength ? `${line.slice(0, beginningLength)}…` : line,
-        })
+        found.set(key, { id: ids.text(i), beginning: beginningOf(texts.bytes(i)) })
       }
     }
   }
   return found
+}
+
+function beginningOf(utf8: Uint8Array): string {
+  // As a stream, so that a character that is cut is left out.
+  const text = new TextDecoder().decode(utf8.subarray(0, beginningBytes), { stream: true })
+  return [...onOneLine(text)].slice(0, beginningCharacters).join('')
 }

@@ -1,8 +1,11 @@
 import { order } from '../stages/curriculum/order.ts'
 import { pack } from '../stages/curriculum/pack.ts'
+import { readArrow } from '../stages/documents/read-arrow.ts'
 import { readJsonl } from '../stages/documents/read-jsonl.ts'
+import { readParquet } from '../stages/documents/read-parquet.ts'
 import { readText } from '../stages/documents/read-text.ts'
 import { split } from '../stages/documents/split.ts'
+import { countNgrams } from '../stages/shards/count-ngrams.ts'
 import { readShards } from '../stages/shards/read-shards.ts'
 import { score } from '../stages/shards/score.ts'
 import { tokenize } from '../stages/shards/tokenize.ts'
@@ -22,9 +25,12 @@ import { record } from '../stages/training/record.ts'
 const stages: readonly Stage[] = [
   readJsonl,
   readText,
+  readParquet,
+  readArrow,
   split,
   trainTokenizer,
   tokenize,
+  countNgrams,
   score,
   writeShards,
   readShards,

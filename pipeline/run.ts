@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import type { Unit } from '../stages/documents/unit.ts'
-import type { Log, StageContext, Stats } from '../stages/stage.ts'
+import type { Interruption, Log, StageContext, Stats } from '../stages/stage.ts'
 import { UserError } from '../schemas/user-error.ts'
 import { runGraph } from './compose.ts'
 import { ancestors, type Graph, type GraphNode } from './graph/graph.ts'
@@ -10,6 +10,7 @@ import { runUnits } from './unit-pool.ts'
 export interface RunOptions {
   readonly signal: AbortSignal
   readonly log: Log
+  readonly interruption?: Interruption
   /** Threads among which units are divided. */
   readonly workers: number
   /** Counters by node id. */
@@ -62,7 +63,14 @@ function contextOf(
   options: RunOptions,
   signal: AbortSignal,
 ): StageContext<Record<string, unknown>> {
-  return { options: node.options, signal, log: options.log, stats: options.stats(node.id) }
+  const { log, interruption } = options
+  return {
+    options: node.options,
+    signal,
+    log,
+    stats: options.stats(node.id),
+    ...(interruption && { interruption }),
+  }
 }
 
 function findCut(graph: Graph): { source: GraphNode; sink: GraphNode } | undefined {

@@ -5,7 +5,7 @@
  *     steps.jsonl         a StepRecord a line
  *     evaluations.jsonl   an Evaluation a line
  *     run.json            a RunRecord, written when the run has ended
- *     checkpoints/        a folder a checkpoint
+ *     checkpoints/        a folder a checkpoint; what is in it, `TrainingState` says
  */
 
 /** One line of `steps.jsonl`: plain numbers about one training step. */

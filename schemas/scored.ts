@@ -1,5 +1,4 @@
 import { Field, Float64, makeData, RecordBatch, Schema, Struct, Uint8, type Data } from 'apache-arrow'
-import type { Metric } from '../scoring/metric.ts'
 
 /** A metric's column, as a schema describes it. */
 export interface MetricColumn {
@@ -19,7 +18,7 @@ const versionKey = 'gradus.version'
 const hardEndKey = 'gradus.hard-end'
 
 /** Columns of the `scored` edge kind: those of `tokenized`, then a value and a flags column a metric. */
-export function scoredSchema(tokenized: Schema, metrics: readonly Metric[]): Schema {
+export function scoredSchema(tokenized: Schema, metrics: readonly MetricColumn[]): Schema {
   const columns = metrics.flatMap(({ name, version, hardEnd }) => [
     new Field(
       name,

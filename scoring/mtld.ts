@@ -23,6 +23,8 @@ const presets = {
 
 export type MtldPreset = keyof typeof presets
 
+export const mtldPresets = Object.keys(presets) as MtldPreset[]
+
 /** Measures the lexical diversity of sequences of word ids. */
 class Diversity {
   /** Whether some factor of the text measured last was complete. */
@@ -86,9 +88,7 @@ class Diversity {
  */
 export function mtld(words: readonly string[], { preset = 'strict' }: { preset?: MtldPreset } = {}): number {
   if (!Object.hasOwn(presets, preset)) {
-    throw new RangeError(
-      `mtld has no preset "${preset}"; its presets are ${Object.keys(presets).join(', ')}.`,
-    )
+    throw new RangeError(`mtld has no preset "${preset}"; its presets are ${mtldPresets.join(', ')}.`)
   }
   const idOf = new Map<string, number>()
   const ids = new Int32Array(words.length)
@@ -102,8 +102,13 @@ export function mtld(words: readonly string[], { preset = 'strict' }: { preset?:
 
 class MtldGauge implements Gauge {
   flags = 0
+  readonly #rules: FactorRules
   readonly #words = new LetterWords()
   readonly #diversity = new Diversity()
+
+  constructor(rules: FactorRules) {
+    this.#rules = rules
+  }
 
   measure({ bytes }: ScoredDocument): number {
     const words = this.#words
@@ -114,20 +119,27 @@ class MtldGauge implements Gauge {
       this.flags |= flags.empty
       return 0
     }
-    const value = this.#diversity.measure(words.ids, words.count, words.idLimit, presets.strict)
+    const value = this.#diversity.measure(words.ids, words.count, words.idLimit, this.#rules)
     if (!this.#diversity.complete) this.flags |= flags.censored
     return value
   }
 }
 
-/** MTLD of the text's words, `text.toLowerCase().match(/[a-z]+/g)`, by the authors' rules. */
-export const mtldMetric: Metric = {
-  name: 'mtld',
-  version: 1,
-  hardEnd: 'high',
-  unit: 'words per factor',
-  summary: 'Lexical diversity: how many words it takes until too many of them have occurred before.',
-  source: 'McCarthy & Jarvis 2010, doi 10.3758/BRM.42.2.381',
-  needsTokens: false,
-  open: () => Promise.resolve(new MtldGauge()),
+/**
+ * MTLD of the text's words, `text.toLowerCase().match(/[a-z]+/g)`, by a preset's rules. Named `mtld` by the authors'
+ * rules, and `mtld-PRESET` by others.
+ */
+export function mtldMetricBy(preset: MtldPreset): Metric {
+  return {
+    name: preset === 'strict' ? 'mtld' : `mtld-${preset}`,
+    version: 1,
+    hardEnd: 'high',
+    unit: 'words per factor',
+    summary: 'Lexical diversity: how many words it takes until too many of them have occurred before.',
+    source: 'McCarthy & Jarvis 2010, doi 10.3758/BRM.42.2.381',
+    needsTokens: false,
+    open: () => Promise.resolve(new MtldGauge(presets[preset])),
+  }
 }
+
+export const mtldMetric = mtldMetricBy('strict')

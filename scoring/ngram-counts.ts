@@ -1,3 +1,5 @@
+import { CountTable } from './count-table.ts'
+
 export type NgramOrder = 1 | 2 | 3
 
 export interface NgramCountsOptions {
@@ -48,12 +50,39 @@ export class NgramCounts {
     for (let at = 0; at <= document.length; at++) {
       const token = at < document.length ? document[at] : this.endOfText
       this.#unigrams[token]++
-      if (this.order >= 2) this.#bigrams.increment(this.bigram(last, token))
-      if (this.order >= 3 && before >= 0) this.#trigrams.increment(this.trigram(before, last, token))
+      if (this.order >= 2) this.#bigrams.increase(this.bigram(last, token), 1)
+      if (this.order >= 3 && before >= 0) this.#trigrams.increase(this.trigram(before, last, token), 1)
       before = last
       last = token
     }
     this.tokens += document.length + 1
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.tokens = 0
+    this.#unigrams.fill(0)
+    this.#bigrams.clear()
+    this.#trigrams.clear()
+  }
+
+  /** Adds an n-gram of `length` tokens, by its number, that occurs `count` times more. `tokens` stays as it is. */
+  increase(length: NgramOrder, ngram: number, count: number): void {
+    if (length === 1) this.#unigrams[ngram] += count
+    else this.#table(length).increase(ngram, count)
+  }
+
+  /** Visits every n-gram of `length` tokens that occurs, in an order that depends on what was counted alone. */
+  forEach(length: NgramOrder, visit: (ngram: number, count: number) => void): void {
+    if (length !== 1) return this.#table(length).forEach(visit)
+    this.#unigrams.forEach((count, token) => {
+      if (count > 0) visit(token, count)
+    })
+  }
+
+  /** Whether there were n-grams past the most that are counted. */
+  get full(): boolean {
+    return this.#bigrams.full || this.#trigrams.full
   }
 
   /** Number by which a bigram, and likewise a trigram, is known. */
@@ -68,63 +97,10 @@ export class NgramCounts {
   /** Occurrences of an n-gram of `length` tokens; of a bigram or trigram by its number. */
   countOf(length: NgramOrder, ngram: number): number {
     if (length === 1) return this.#unigrams[ngram]
-    return (length === 2 ? this.#bigrams : this.#trigrams).get(ngram)
-  }
-}
-
-/** Counts by whole numbers below 2^53: open addressing, at most half full. */
-class CountTable {
-  #size = 0
-  /** Key + 1, or 0 where free. */
-  #keys = new Float64Array(1 << 10)
-  #counts = new Uint32Array(1 << 10)
-  readonly #mostKeys: number
-
-  constructor(mostKeys: number) {
-    this.#mostKeys = mostKeys
+    return this.#table(length).get(ngram)
   }
 
-  get(key: number): number {
-    return this.#counts[this.#slotOf(key)]
-  }
-
-  /** Counts a key once more, unless it is new and there are enough of them. */
-  increment(key: number): void {
-    let slot = this.#slotOf(key)
-    if (this.#keys[slot] === 0) {
-      if (this.#size === this.#mostKeys) return
-      this.#size++
-      if (this.#size * 2 > this.#keys.length) {
-        this.#spread()
-        slot = this.#slotOf(key)
-      }
-      this.#keys[slot] = key + 1
-    }
-    this.#counts[slot]++
-  }
-
-  /** Where a key is, or would be. */
-  #slotOf(key: number): number {
-    const keys = this.#keys
-    const mask = keys.length - 1
-    const high = Math.floor(key / 2 ** 32)
-    let hash = Math.imul(key | 0, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b)
-    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-    let slot = (hash ^ (hash >>> 13)) & mask
-    while (keys[slot] !== 0 && keys[slot] !== key + 1) slot = (slot + 1) & mask
-    return slot
-  }
-
-  #spread(): void {
-    const keys = this.#keys
-    const counts = this.#counts
-    this.#keys = new Float64Array(keys.length * 2)
-    this.#counts = new Uint32Array(keys.length * 2)
-    for (let from = 0; from < keys.length; from++) {
-      if (keys[from] === 0) continue
-      const slot = this.#slotOf(keys[from] - 1)
-      this.#keys[slot] = keys[from]
-      this.#counts[slot] = counts[from]
-    }
+  #table(length: 2 | 3): CountTable {
+    return length === 2 ? this.#bigrams : this.#trigrams
   }
 }

@@ -17,12 +17,23 @@ export interface Stats {
 /** Writes one plain sentence for the user; goes to standard error, above any progress bar. */
 export type Log = (sentence: string) => void
 
+/** The user's wish to end a run before its end. It aborts the run at once, unless a stage has deferred it. */
+export interface Interruption {
+  /** From now on the wish waits for this stage, which looks at `wished` after every item that it has dealt with. */
+  defer(): void
+  readonly wished: boolean
+  /** Aborts the run, for the stage that deferred the wish and has saved what there was to save. */
+  fulfil(): void
+}
+
 export interface StageContext<Options> {
   readonly options: Options
   /** Aborted when the run ends early. Generators stop at their next item; long waits listen to it. */
   readonly signal: AbortSignal
   readonly stats: Stats
   readonly log: Log
+  /** Absent where no user can end the run alone, as in one of several threads. */
+  readonly interruption?: Interruption
   /** The piece of input at hand, where the graph's source is cut into units; every other graph has none. */
   readonly unit?: Unit
   /** What the unit's stages up to this one amount to: equal keys mean equal output. Present where `unit` is. */
@@ -31,6 +42,12 @@ export interface StageContext<Options> {
 
 /** What a source and a sink of a graph that is cut into units know outside of any single unit. */
 export type PlanContext<Options> = Omit<StageContext<Options>, 'unit' | 'key'>
+
+export interface Remark {
+  readonly path: readonly (string | number)[]
+  /** One sentence. */
+  readonly message: string
+}
 
 /** The kind of the items that a stage takes; a source takes none. */
 type ItemsOf<Kinds extends readonly EdgeKind[]> = AsyncIterable<EdgeItems[Kinds[number]]>
@@ -57,6 +74,11 @@ export interface StageDefinition<
    * names, for instance. Enters cache keys in place of the options.
    */
   identity?(options: z.output<Options>): Promise<unknown>
+  /**
+   * What `lint` and `plan` tell the user of options that are right, such as that code of the user's own runs. Paths
+   * begin at the options.
+   */
+  remarks?(options: z.output<Options>): readonly Remark[]
   /** Sources that can be cut: the units of the whole input, fixed before work starts. */
   units?(context: PlanContext<z.output<Options>>): Promise<readonly Unit[]>
   /**

@@ -5,7 +5,7 @@ import { type BackendChoice, backendChoices } from '../../stages/training/backen
 import { openBackend } from '../../stages/training/backend/open-backend.ts'
 import { readCheckpoint } from '../../stages/training/checkpoint-folder.ts'
 import { generate as continueText } from '../../stages/training/generate.ts'
-import { Model } from '../../stages/training/model/model.ts'
+import { Decoder } from '../../stages/training/model/decoder.ts'
 
 interface Flags {
   run: string
@@ -77,19 +77,21 @@ export const generate: CommandModule<object, Flags> = {
     const { tokenizer } = await openTokenizer(path)
     // A document's first token was predicted from the end of the one before it.
     const ids = [endOfText, ...(await tokenizer.encode(prompt, null, { addSpecialTokens: false })).getIds()]
-    const model = new Model(
-      config,
-      new Map([...tensors].map(([name, { values }]) => [name, values])),
-      await openBackend(backend),
-    )
+    const { name } = await openBackend(backend)
+    const values = new Map([...tensors].map(([name, { values }]) => [name, values]))
+    const decoder = new Decoder(config, values, name)
     try {
       for (let sample = 0; sample < samples; sample++) {
-        const added = await continueText(model, ids, { ...sampling, seed: sampling.seed + sample, endOfText })
+        const added = await continueText(decoder, ids, {
+          ...sampling,
+          seed: sampling.seed + sample,
+          endOfText,
+        })
         const text = await tokenizer.decode([...ids.slice(1), ...added], true)
         process.stdout.write(samples > 1 ? `${sample + 1}. ${text}\n` : `${text}\n`)
       }
     } finally {
-      model.dispose()
+      decoder.dispose()
     }
   },
 }

@@ -2,6 +2,7 @@ import type { Argv, CommandModule } from 'yargs'
 import { loadGraph } from '../graph/load.ts'
 import type { Assignment } from '../graph/parse.ts'
 import { renderYaml } from '../graph/render.ts'
+import { withCounts } from './ngram-counting.ts'
 import { scoreFlags, scoreGraph } from './score-flags.ts'
 import { setFlag } from './set-flag.ts'
 import { trainFlags, trainGraph } from './train-flags.ts'
@@ -11,8 +12,8 @@ export const plan: CommandModule = {
   describe: 'Show the graph that a command line amounts to, with every option, and run nothing',
   builder: (yargs: Argv) =>
     yargs
-      .command('score', 'What `score` with these flags would run', scoreFlags, (flags) =>
-        show(scoreGraph(flags)),
+      .command('score', 'What `score` with these flags would run', scoreFlags, async (flags) =>
+        show(await withCounts(scoreGraph(flags), flags.out)),
       )
       .command('train [graph]', 'What `train` with these flags would run', trainFlags, (flags) =>
         show(trainGraph(flags)),
@@ -36,5 +37,9 @@ async function show({
   file: string
   assignments: readonly Assignment[]
 }): Promise<void> {
-  process.stdout.write(renderYaml(await loadGraph(file, assignments)))
+  const graph = await loadGraph(file, assignments)
+  for (const { stage, options } of graph.nodes) {
+    for (const { message } of stage.remarks?.(options) ?? []) process.stderr.write(`${message}\n`)
+  }
+  process.stdout.write(renderYaml(graph))
 }

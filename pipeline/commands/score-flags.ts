@@ -1,13 +1,15 @@
-import { readdirSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { builtInGraph } from '../graphs.ts'
+import { inputKinds, type InputKind } from '../../stages/documents/input-kinds.ts'
+import { standardInputPath } from '../../stages/documents/standard-input.ts'
 import type { Assignment } from '../graph/parse.ts'
+import { kindOfInput } from './input-kind.ts'
 import { setFlag } from './set-flag.ts'
 
 export interface ScoreFlags {
   input: string[]
   out: string
-  format: 'jsonl' | 'text' | undefined
+  format: InputKind | undefined
   field: string | undefined
   split: string
   metrics: string[] | undefined
@@ -24,7 +26,8 @@ export function scoreFlags(yargs: Argv): Argv<ScoreFlags> {
       type: 'string',
       array: true,
       demandOption: true,
-      describe: 'Files, folders or globs: .jsonl or text, plain, .gz or .zst',
+      describe:
+        'Files, folders, globs or - (standard input): JSON Lines or text, plain, .gz or .zst; Parquet; Arrow',
     })
     .option('out', {
       type: 'string',
@@ -33,13 +36,13 @@ export function scoreFlags(yargs: Argv): Argv<ScoreFlags> {
       describe: 'Folder of the shards',
     })
     .option('format', {
-      choices: ['jsonl', 'text'] as const,
-      describe: 'What the input is [default: by its name]',
+      choices: Object.keys(inputKinds) as InputKind[],
+      describe: 'What the input is [default: by its names; jsonl for -]',
     })
     .option('field', {
       type: 'string',
       requiresArg: true,
-      describe: 'JSON field that holds the text [default: text]',
+      describe: 'JSON field or column that holds the text [default: text]',
     })
     .option('split', {
       type: 'string',
@@ -73,7 +76,15 @@ export function scoreFlags(yargs: Argv): Argv<ScoreFlags> {
       requiresArg: true,
       describe: 'Share of bad records that stops the run [default: 0.01]',
     })
-    .options(setFlag) as unknown as Argv<ScoreFlags>
+    .options(setFlag)
+    .middleware(takeStandardInput, true) as unknown as Argv<ScoreFlags>
+}
+
+/** yargs takes a lone `-` for no value: it ends a list of values and is left over. */
+function takeStandardInput(flags: { _: (string | number)[]; input?: string[] }): void {
+  if (!flags._.includes(standardInputPath)) return
+  flags._ = flags._.filter((word) => word !== standardInputPath)
+  flags.input = [...(flags.input ?? []), standardInputPath]
 }
 
 /** What the flags of `score` amount to: a graph, and what to change in it. */
@@ -122,30 +133,18 @@ export function trainedTokenizer({ out }: Pick<ScoreFlags, 'out'>): string {
 }
 
 function readAssignments(flags: ScoreFlags): Assignment[] {
-  const isText = (flags.format ?? formatOf(flags.input)) === 'text'
+  const kind = flags.format ?? kindOfInput(flags.input, flags.out)
+  // The reader cuts text as it comes; stage `split` would have to hold all of a file.
+  const separator = kind === 'text' ? /^separator:([^]+)$/.exec(flags.split)?.[1] : undefined
   const options = {
     paths: flags.input,
-    ...(!isText && flags.field !== undefined && { field: flags.field }),
+    ...(kind !== 'text' && flags.field !== undefined && { field: flags.field }),
+    ...(separator !== undefined && { separator }),
     ...(flags.maxRejected !== undefined && { 'max-rejected': flags.maxRejected }),
     rejected: `${flags.out.replace(/\/+$/, '')}/rejected.jsonl`,
   }
   return [
-    { path: ['stages', 'read'], value: { use: isText ? 'read-text' : 'read-jsonl', with: options } },
-    { path: ['stages', 'split', 'with', 'by'], value: flags.split },
+    { path: ['stages', 'read'], value: { use: inputKinds[kind].reader, with: options } },
+    { path: ['stages', 'split', 'with', 'by'], value: separator === undefined ? flags.split : 'none' },
   ]
-}
-
-/** JSON Lines where a path, or a file in a folder that is a path, has their extension. */
-function formatOf(paths: readonly string[]): 'jsonl' | 'text' {
-  const names = paths.flatMap((path) => [path, ...filesIn(path)])
-  return names.some((name) => /\.(jsonl|ndjson)(\.(gz|zst))?$/.test(name)) ? 'jsonl' : 'text'
-}
-
-/** Names in a folder and those below it; none where the path is no folder, which the reader will speak of. */
-function filesIn(path: string): string[] {
-  try {
-    return readdirSync(path, { recursive: true, encoding: 'utf8' })
-  } catch {
-    return []
-  }
 }

@@ -5,6 +5,7 @@ import { UserError } from '../../schemas/user-error.ts'
 import { openShards } from '../../stages/shards/open-shards.ts'
 import { execute } from '../execute.ts'
 import { loadGraph } from '../graph/load.ts'
+import { countingGraph, withCounts } from './ngram-counting.ts'
 import { type ScoreFlags, scoreFlags, scoreGraph, tokenizerGraph, trainedTokenizer } from './score-flags.ts'
 
 export const score: CommandModule<object, ScoreFlags & { workers: number }> = {
@@ -23,12 +24,17 @@ export const score: CommandModule<object, ScoreFlags & { workers: number }> = {
       throw new UserError(`--workers is ${flags.workers}, and it must be a whole number above 0.`)
     }
     const started = performance.now()
-    const scoring = scoreGraph(flags)
+    const scoring = await withCounts(scoreGraph(flags), flags.out)
     const graph = await loadGraph(scoring.file, scoring.assignments)
     if (flags.tokenizer === undefined && !existsSync(trainedTokenizer(flags))) {
       const training = tokenizerGraph(flags)
       process.stderr.write(`Training a tokenizer of ${flags.vocabulary} tokens on the input.\n`)
       await execute(await loadGraph(training.file, training.assignments))
+    }
+    const counting = countingGraph(graph)
+    if (counting) {
+      process.stderr.write('Counting the n-grams of the input.\n')
+      await execute(await loadGraph(counting.file, counting.assignments), flags.workers)
     }
     const { units, reused, progress } = await execute(graph, flags.workers)
     for (const { rows, reason } of progress.drops())

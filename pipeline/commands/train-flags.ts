@@ -80,12 +80,12 @@ export function trainFlags(yargs: Argv): Argv<TrainFlags> {
  * @throws UserError when flags of the built-in graph stand beside a graph of the user's own, or none is complete.
  */
 export function trainGraph(flags: TrainFlags): { file: string; assignments: Assignment[] } {
-  const backend = flags.backend === undefined ? [] : [at('forward', 'backend', flags.backend)]
+  const backend = backendOf(flags)
   if (flags.graph !== undefined) {
-    const given = sugar.filter((name) => (flags as unknown as Record<string, unknown>)[name] !== undefined)
-    if (given.length > 0) {
+    const [given] = sugarIn(flags)
+    if (given) {
       throw new UserError(
-        `--${given[0]} changes the built-in graph, but the command names \`${flags.graph}\`. Use --set, as in --set stages.order.with.tokens=614400, or leave the graph out.`,
+        `--${given} changes the built-in graph, but the command names \`${flags.graph}\`. Use --set, as in --set stages.order.with.tokens=614400, or leave the graph out.`,
       )
     }
     return { file: flags.graph, assignments: [...backend, ...flags.set] }
@@ -115,6 +115,28 @@ export function trainGraph(flags: TrainFlags): { file: string; assignments: Assi
       ...flags.set,
     ],
   }
+}
+
+/**
+ * What the flags beside `--resume` change in the graph of the run.
+ * @throws UserError where one of them would make it another run.
+ */
+export function resumeChanges(flags: TrainFlags): Assignment[] {
+  const given = flags.graph === undefined ? sugarIn(flags).map((name) => `--${name}`) : [flags.graph]
+  if (given.length > 0) {
+    throw new UserError(
+      `--resume goes on with the graph that lies in the run's folder, and ${given[0]} asks for another one. Leave it out, or begin a new run.`,
+    )
+  }
+  return [...backendOf(flags), ...flags.set]
+}
+
+function sugarIn(flags: TrainFlags): string[] {
+  return sugar.filter((name) => (flags as unknown as Record<string, unknown>)[name] !== undefined)
+}
+
+function backendOf({ backend }: TrainFlags): Assignment[] {
+  return backend === undefined ? [] : [at('forward', 'backend', backend)]
 }
 
 function selection({ ohemRatio, granularity = 'sequence' }: TrainFlags): Assignment[] {

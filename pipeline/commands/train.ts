@@ -1,38 +1,87 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { UserError } from '../../schemas/user-error.ts'
+import { replaceFile } from '../../stages/replace-file.ts'
+import { listCheckpoints, updatesOf } from '../../stages/training/checkpoint-folder.ts'
 import { execute } from '../execute.ts'
 import type { Graph } from '../graph/graph.ts'
 import { loadGraph } from '../graph/load.ts'
 import { renderYaml } from '../graph/render.ts'
+import { resumedGraph } from '../resume.ts'
 import { readRun, summarize } from '../run-summary.ts'
-import { type TrainFlags, trainFlags, trainGraph } from './train-flags.ts'
+import { resumeChanges, type TrainFlags, trainFlags, trainGraph } from './train-flags.ts'
 
-export const train: CommandModule<object, TrainFlags> = {
+type Flags = TrainFlags & { resume: string | undefined }
+
+export const train: CommandModule<object, Flags> = {
   command: 'train [graph]',
   describe: 'Train a model on scored shards, with a curriculum and OHEM where asked for',
-  builder: trainFlags,
+  builder: (yargs) =>
+    trainFlags(yargs).option('resume', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Folder of a run that was stopped or killed, which goes on as if it had not been',
+    }),
   async handler(flags) {
-    const { file, assignments } = trainGraph(flags)
-    const graph = await loadGraph(file, assignments)
-    const folder = runFolder(graph)
-    if (folder !== undefined) {
-      if (existsSync(join(folder, 'steps.jsonl'))) {
-        throw new UserError(
-          `\`${folder}\` already holds a run, which stays as it is. Give another folder, or remove that one.`,
-        )
+    const { graph, folder } =
+      flags.resume === undefined ? await newRun(flags) : await oldRun(flags.resume, flags)
+    if (graph) {
+      try {
+        await execute(graph)
+      } catch (error) {
+        if (!(error instanceof Error && error.name === 'AbortError') || folder === undefined) throw error
+        process.stderr.write(await howToGoOn(graph, folder))
+        process.exitCode = 130
+        return
       }
-      await mkdir(folder, { recursive: true })
-      await writeFile(join(folder, 'graph.yaml'), renderYaml(graph))
     }
-    await execute(graph)
     if (folder !== undefined) process.stdout.write(summarize(await readRun(folder), folder))
   },
 }
 
-/** Where the graph's `record` stage writes, if it has one. */
-function runFolder(graph: Graph): string | undefined {
-  return graph.nodes.find(({ stage }) => stage.name === 'record')?.options.to as string | undefined
+/** What a command runs, and the folder of its run where it has one. */
+interface Job {
+  /** Undefined where nothing is left to do. */
+  readonly graph: Graph | undefined
+  readonly folder: string | undefined
+}
+
+async function newRun(flags: TrainFlags): Promise<Job> {
+  const { file, assignments } = trainGraph(flags)
+  const graph = await loadGraph(file, assignments)
+  const folder = optionOf(graph, 'record', 'to')
+  if (folder === undefined) return { graph, folder }
+  if (['steps.jsonl', 'checkpoints'].some((name) => existsSync(join(folder, name)))) {
+    throw new UserError(
+      `\`${folder}\` already holds a run, which stays as it is. Give another folder, or go on with that run by --resume ${folder}.`,
+    )
+  }
+  await mkdir(folder, { recursive: true })
+  await replaceFile(join(folder, 'graph.yaml'), (file) => file.writeFile(renderYaml(graph)))
+  return { graph, folder }
+}
+
+async function oldRun(folder: string, flags: TrainFlags): Promise<Job> {
+  const changes = resumeChanges(flags)
+  const log = (sentence: string) => process.stderr.write(`${sentence}\n`)
+  if (existsSync(join(folder, 'run.json'))) {
+    log(`\`${folder}\` holds a run that has reached its end.`)
+    return { graph: undefined, folder }
+  }
+  return { graph: await resumedGraph(folder, changes, log), folder }
+}
+
+/** One sentence for a run that was stopped. */
+async function howToGoOn(graph: Graph, folder: string): Promise<string> {
+  const checkpoints = await listCheckpoints(optionOf(graph, 'checkpoint', 'to') ?? folder)
+  const newest = checkpoints.at(-1)
+  const place = newest === undefined ? 'from the start' : `after step ${updatesOf(newest)}`
+  return `Stopped. \`npm run pipeline -- train --resume ${folder}\` goes on ${place}.\n`
+}
+
+/** An option of the graph's stage of that name, if it has one. */
+function optionOf(graph: Graph, stage: string, option: string): string | undefined {
+  return graph.nodes.find((node) => node.stage.name === stage)?.options[option] as string | undefined
 }

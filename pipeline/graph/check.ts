@@ -135,7 +135,12 @@ function readOptions(
   const schema = stage.options
   const path = ['stages', id, 'with']
   const result = schema.safeParse(given ?? {})
-  if (result.success) return result.data
+  if (result.success) {
+    for (const remark of stage.remarks?.(result.data) ?? []) {
+      report('warning', [...path, ...remark.path], remark.message)
+    }
+    return result.data
+  }
   for (const issue of result.error.issues) {
     const at = [...path, ...issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))]
     if (issue.code === 'unrecognized_keys') {

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto'
 import { z } from 'zod'
 import { type OrderColumns, orderColumns, orderReport } from '../../schemas/order.ts'
 import { shardsFolder } from '../../schemas/shard.ts'
@@ -16,12 +17,17 @@ export const pack = defineStage({
   options: z.strictObject({
     rows: z.int().positive().default(16).describe('Sequences a batch'),
     length: z.int().positive().default(128).describe('Tokens that a sequence predicts'),
+    from: z.int().min(0).default(0).meta({
+      description: 'Step of the first batch, as `train --resume` sets it; the last step at most.',
+      cosmetic: true,
+    }),
   }),
   async *run(ordered, { options, signal, stats, log }) {
     let shards: ShardTokens | undefined
     let layout: StreamLayout | undefined
     let tokens = 0
     let laid = 0
+    const hash = createHash('sha256')
     try {
       for await (const batch of ordered) {
         signal.throwIfAborted()
@@ -31,7 +37,9 @@ export const pack = defineStage({
           layout = emptyLayout(report.documents)
           shards = await openShardTokens(await openShards(shardsFolder(batch.schema)), signal, log)
         }
-        layOut(orderColumns(batch), laid, layout, shards)
+        const columns = orderColumns(batch)
+        layOut(columns, laid, layout, shards)
+        update(hash, columns)
         laid += batch.numRows
       }
       const shape = options.rows * options.length
@@ -42,9 +50,11 @@ export const pack = defineStage({
         )
       }
       const stream = new PackedStream(layout, shards.store, tokens, options, shards.corpus)
-      for (let step = 0; step < stream.steps; step++) {
+      const { rows, length, from } = options
+      const name = hash.update(JSON.stringify([shards.key, tokens, rows, length])).digest('hex')
+      for (let step = Math.min(from, stream.steps - 1); step < stream.steps; step++) {
         signal.throwIfAborted()
-        yield stream.readBatch(step)
+        yield { ...stream.readBatch(step), stream: name }
         stats.add('batches', 1)
       }
     } finally {
@@ -52,6 +62,11 @@ export const pack = defineStage({
     }
   },
 })
+
+function update(hash: Hash, columns: OrderColumns): void {
+  const { part, row, tokens, hardness, phase } = columns
+  for (const column of [part, row, tokens, hardness, phase]) hash.update(column)
+}
 
 function emptyLayout(documents: number): StreamLayout {
   return {

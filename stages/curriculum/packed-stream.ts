@@ -51,7 +51,7 @@ export class PackedStream {
   }
 
   /** The batch of a step, from 0. A pure function of order and step: a resumed run reads what a broken one would have. */
-  readBatch(step: number): Batch {
+  readBatch(step: number): Omit<Batch, 'stream'> {
     const { rows, length } = this.#shape
     const { hardness, phases } = this.#layout
     const { tokens: stream, documents: owners } = this.#read(step * rows * length, rows * length + 1)

@@ -17,6 +17,8 @@ const storeVersion = 1
 /** The tokens of a corpus, any document of it at hand. The caller closes the store. */
 export interface ShardTokens {
   readonly store: TokenStore
+  /** Equal keys mean equal tokens. */
+  readonly key: string
   readonly corpus: CorpusDescription
   /** Where in the store a row of a part begins. */
   readonly locate: (part: number, row: number) => number
@@ -38,7 +40,8 @@ export async function openShardTokens(shards: Shards, signal: AbortSignal, log: 
   }
   const facts = { documents: shards.rows, tokens: shards.tokenCount, vocabulary: shards.vocabulary }
   const folder = join(shards.folder, 'orders')
-  const name = `${await tokensKey(shards.folder, separator)}.tokens`
+  const key = await tokensKey(shards.folder, separator)
+  const name = `${key}.tokens`
   let store = await openTokenStore(join(folder, name), facts)
   if (!store) {
     log(
@@ -59,6 +62,7 @@ export async function openShardTokens(shards: Shards, signal: AbortSignal, log: 
   }
   return {
     store,
+    key,
     corpus: { shards: shards.folder, vocabulary: shards.vocabulary, endOfText: separator },
     locate: (part, row) => starts[(firstDocuments.get(part) as number) + row],
   }

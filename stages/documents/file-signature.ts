@@ -21,10 +21,15 @@ const foreign: readonly (readonly [signature: Buffer, what: string, remedy: stri
     'decompress it first, or recompress it as .gz or .zst',
   ],
   [Buffer.from("7z\xbc\xaf'\x1c", 'latin1'), 'a 7z archive', 'unpack it first'],
-  [Buffer.from('PAR1'), 'a Parquet file', 'export its text as JSONL first'],
-  [Buffer.from('ARROW1'), 'an Arrow file', 'export its text as JSONL first'],
+  [Buffer.from('PAR1'), 'a Parquet file', columnsRemedy('read-parquet', 'parquet')],
+  [Buffer.from('ARROW1'), 'an Arrow file', columnsRemedy('read-arrow', 'arrow')],
+  [Buffer.from([0xff, 0xff, 0xff, 0xff]), 'an Arrow stream', columnsRemedy('read-arrow', 'arrow')],
   [Buffer.from('%PDF-'), 'a PDF', 'extract its text first'],
 ]
+
+function columnsRemedy(stage: string, format: string): string {
+  return `read it with stage \`${stage}\`, or --format ${format}`
+}
 
 /**
  * How a file is compressed, told by its first bytes and not by its name.

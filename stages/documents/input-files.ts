@@ -2,31 +2,43 @@ import { stat } from 'node:fs/promises'
 import { isAbsolute, resolve, sep } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
 import { UserError } from '../../schemas/user-error.ts'
+import { standardInput, standardInputPath } from './standard-input.ts'
+import type { InputFile } from './unit.ts'
 
 const compressions = ['', '.gz', '.zst']
 
+interface Search {
+  /** Ends of names that a search through a folder takes, compressed or not, such as `.jsonl`. */
+  readonly extensions: readonly string[]
+  /** A file that this run will write; it is left out of folders and globs. */
+  readonly output?: string | undefined
+  readonly signal: AbortSignal
+}
+
 /**
- * The files that `paths` (files, folders, globs) amount to, in the order of `paths`; within a folder or a glob
- * sorted by the bytes of their names, so that every machine reads them in the same order. A folder is searched
- * recursively for names that end in one of `extensions`, compressed or not. A file that is reached twice is
- * read once; `output`, a file that this run will write, is left out of folders and globs.
+ * The files that `paths` (files, folders, globs, `-` for standard input) amount to, in the order of `paths`; within
+ * a folder or a glob sorted by the bytes of their names, so that every machine reads them in the same order. A
+ * folder is searched recursively. A file that is reached twice is read once.
  *
  * @throws UserError where a path is missing, yields no file or is `output`.
  */
 export async function inputFiles(
   paths: readonly string[],
-  extensions: readonly string[],
-  output?: string,
-): Promise<string[]> {
-  const files = new Map<string, string>()
+  { extensions, output, signal }: Search,
+): Promise<InputFile[]> {
+  const files = new Map<string, InputFile>()
   for (const given of paths) {
+    if (given === standardInputPath) {
+      files.set(standardInputPath, await standardInput(signal))
+      continue
+    }
     const path = withSlashes(given)
     for (const file of await filesAt(path, extensions)) {
       const absolute = resolve(file)
       if (output !== undefined && absolute === resolve(output)) {
         if (file === path)
           throw new UserError(`\`${path}\` is both read and written: write rejected records elsewhere.`)
-      } else if (!files.has(absolute)) files.set(absolute, file)
+      } else if (!files.has(absolute)) files.set(absolute, { path: file, source: file })
     }
   }
   if (files.size === 0) throw new UserError('There is no input: name at least one file, folder or glob.')
@@ -38,7 +50,10 @@ async function filesAt(path: string, extensions: readonly string[]): Promise<str
   if (found?.isFile()) return [path]
   if (found?.isDirectory()) return filesInFolder(path, extensions)
   if (found) {
-    throw new UserError(`\`${path}\` is not a regular file: input is read twice, so save it to a file first.`)
+    throw new UserError(
+      `\`${path}\` is not a regular file, and input is read twice: save it to a file first, or name \`-\` and give ` +
+        'it as standard input.',
+    )
   }
   if (!isDynamicPattern(path)) throw new UserError(`\`${path}\` does not exist: check the path.`)
   const files = await glob(path, { expandDirectories: false, absolute: isAbsolute(path) })

@@ -1,12 +1,11 @@
-import { stat } from 'node:fs/promises'
-import { UserError } from '../../schemas/user-error.ts'
 import type { PlanContext } from '../stage.ts'
+import { UserError } from '../../schemas/user-error.ts'
 import { inputFiles } from './input-files.ts'
 import type { ReaderOptions } from './reader-options.ts'
 import type { RecordFormat } from './record-format.ts'
 import { Rejections } from './rejections.ts'
 import { UnitCutter } from './unit-cutter.ts'
-import type { Unit } from './unit.ts'
+import { wholeFile, type InputFile, type Unit } from './unit.ts'
 
 /**
  * Reads the whole input once, checks every record, and cuts it into units of at most `unit-bytes` (or one longer
@@ -20,29 +19,32 @@ export async function planUnits(
   { signal, stats, log }: Omit<PlanContext<unknown>, 'options'>,
 ): Promise<readonly Unit[]> {
   const { paths, rejected, 'max-rejected': maxRejected, 'unit-bytes': unitBytes } = options
-  const files = await inputFiles(paths, format.extensions, rejected)
+  const files = await inputFiles(paths, { extensions: format.extensions, output: rejected, signal })
   const cutter = new UnitCutter(unitBytes)
-  const rejections = new Rejections(rejected)
+  const rejections = new Rejections(rejected, format.noun)
   const reading = { signal, onRead: (bytes: number) => stats.add('bytes checked', bytes) }
   let records = 0
 
-  const check = async (path: string) => {
+  const check = async (file: InputFile) => {
     const recordsBefore = records
-    for await (const block of format.records({ path, start: 0, end: Infinity, firstRecord: 0 }, reading)) {
+    for await (const block of format.records(wholeFile(file), reading)) {
       for (const record of block) {
-        const parsed = format.parse(record.bytes)
-        if ('text' in parsed) cutter.add(path, record)
-        else rejections.add(path, record.position + 1, record.bytes, parsed)
+        const parsed = record.refusal ?? format.parse(record)
+        if ('text' in parsed) cutter.add(file, record)
+        else rejections.add(file.source, record.position + 1, record.bytes, parsed)
       }
       records += block.length
       await rejections.flush()
     }
-    if (records === recordsBefore) throw new UserError(`\`${path}\` is empty: remove it from the input.`)
+    if (records === recordsBefore)
+      throw new UserError(`\`${file.source}\` is empty: remove it from the input.`)
   }
 
-  stats.expect('bytes checked', sum(await Promise.all(files.map(fileSize))))
+  let bytes = 0
+  for (const file of files) bytes += await format.size(file, { signal })
+  stats.expect('bytes checked', bytes)
   try {
-    for (const path of files) await check(path)
+    for (const file of files) await check(file)
     await rejections.commit()
   } finally {
     await rejections.discard()
@@ -53,14 +55,9 @@ export async function planUnits(
 
   const units = cutter.finish()
   stats.expect('documents', records - rejections.count)
-  stats.expect('bytes', sum(units.map(({ bytes }) => bytes)))
+  stats.expect(
+    'bytes',
+    units.reduce((total, unit) => total + unit.bytes, 0),
+  )
   return units
-}
-
-async function fileSize(path: string): Promise<number> {
-  return (await stat(path)).size
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

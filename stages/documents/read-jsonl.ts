@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { defineStage } from '../stage.ts'
+import { inputKinds } from './input-kinds.ts'
+import { sizeOnDisk } from './open-input.ts'
 import { planUnits } from './plan-units.ts'
 import { readUnits } from './read-unit.ts'
 import { readerOptions } from './reader-options.ts'
@@ -26,9 +28,11 @@ const otherField = 'Option `field` says which field holds the text.'
 
 function jsonLines(field: string): RecordFormat {
   return {
-    extensions: ['.jsonl', '.ndjson'],
+    extensions: inputKinds.jsonl.extensions,
+    noun: 'line',
+    size: sizeOnDisk,
     records: lineRecords,
-    parse: (bytes) => parseLine(bytes, field),
+    parse: ({ bytes }) => parseLine(bytes, field),
     id: (source, position) => `${source}:${position}`,
   }
 }

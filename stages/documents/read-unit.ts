@@ -29,21 +29,22 @@ async function* readUnit(
   const builder = new BatchBuilder(options.batch)
   const hash = new RecordHash()
   for (const slice of unit.slices) {
-    for await (const block of format.records(slice, { signal })) {
-      for (const { bytes, position } of block) {
-        const parsed = format.parse(bytes)
+    // The options are one object for all units of a run.
+    for await (const block of format.records(slice, { signal, run: options })) {
+      for (const record of block) {
+        const parsed = record.refusal ?? format.parse(record)
         if (!('text' in parsed)) continue
-        hash.add(bytes)
-        const id = parsed.id ?? format.id(slice.path, position)
-        const batch = builder.add(id, parsed.text, slice.path, position)
+        hash.add(record)
+        const id = parsed.id ?? format.id(slice.source, record.position)
+        const batch = builder.add(id, parsed.text, slice.source, record.position)
         stats.add('documents', 1)
-        stats.add('bytes', bytes.length)
+        stats.add('bytes', record.bytes.length)
         if (batch) yield batch
       }
     }
   }
   if (hash.digest() !== unit.hash) {
-    const paths = unit.slices.map((slice) => `\`${slice.path}\``)
+    const paths = unit.slices.map((slice) => `\`${slice.source}\``)
     const where = paths.length > 3 ? `One of ${paths[0]} to ${paths.at(-1)}` : paths.join(' or ')
     throw new UserError(`${where} changed while it was being read: start again once it is complete.`)
   }

@@ -5,7 +5,8 @@ const mebibyte = 1 << 20
 /** Options that readers share. None says anything about the documents, so none is part of a cache key. */
 export const readerOptions = {
   paths: z.array(z.string().min(1)).min(1).meta({
-    description: 'Files, folders (searched recursively) and globs to read, in this order.',
+    description:
+      'Files, folders (searched recursively), globs and - (standard input) to read, in this order.',
     cosmetic: true,
   }),
   rejected: z
@@ -30,3 +31,15 @@ export const readerOptions = {
 }
 
 export type ReaderOptions = z.output<z.ZodObject<typeof readerOptions>>
+
+/** Options of readers of columns. */
+export const columnOptions = {
+  ...readerOptions,
+  field: z.string().default('text').meta({ description: 'Column that holds the text.' }),
+  id: z.string().optional().meta({
+    description:
+      'Column that holds the ids, text or whole numbers; without it, column `id` where a file has such a one.',
+  }),
+}
+
+export type ColumnOptions = z.output<z.ZodObject<typeof columnOptions>>

@@ -1,13 +1,11 @@
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { UserError } from '../../schemas/user-error.ts'
-import type { Refusal } from './record-format.ts'
+import type { RecordNoun, Refusal } from './record-format.ts'
 
-/** A line of the file that rejected records are kept in. */
-export interface Rejection {
+/** A line of the file that rejected records are kept in; it also has the record's number, from 1, under its noun. */
+interface Rejection {
   readonly source: string
-  /** From 1. */
-  readonly line: number
   readonly reason: string
   /** How the record starts, as text: at most 200 characters; bytes that are not UTF-8 show as U+FFFD. */
   readonly start: string
@@ -21,28 +19,27 @@ export class Rejections {
   readonly reasons = new Map<string, number>()
   count = 0
   readonly #path: string | undefined
-  #first: (Rejection & { readonly remedy: string }) | undefined
+  readonly #noun: RecordNoun
+  #first: (Rejection & { readonly place: string; readonly remedy: string }) | undefined
   #waiting: string[] = []
   #file: FileHandle | undefined
 
   /** Without a path, rejected records are counted only. */
-  constructor(path: string | undefined) {
+  constructor(path: string | undefined, noun: RecordNoun) {
     this.#path = path
+    this.#noun = noun
   }
 
-  /** `line` is where the record starts, from 1. */
-  add(source: string, line: number, bytes: Buffer, { reason, remedy, ...fault }: Refusal): void {
+  /** `number` is the record's, from 1. */
+  add(source: string, number: number, bytes: Buffer, { reason, remedy, line }: Refusal): void {
     const text = bytes.toString('utf8', 0, startCharacters * longestCharacterBytes)
-    const rejection = {
-      source,
-      line: fault.line ?? line,
-      reason,
-      start: [...text].slice(0, startCharacters).join(''),
-    }
-    this.#first ??= { ...rejection, remedy }
+    const start = [...text].slice(0, startCharacters).join('')
+    const [noun, at] = line === undefined ? [this.#noun, number] : ['line', line]
+    this.#first ??= { source, reason, start, remedy, place: `${noun} ${at}` }
     this.count++
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1)
-    if (this.#path !== undefined) this.#waiting.push(`${JSON.stringify(rejection)}\n`)
+    if (this.#path !== undefined)
+      this.#waiting.push(`${JSON.stringify({ source, [noun]: at, reason, start })}\n`)
   }
 
   async flush(): Promise<void> {
@@ -76,9 +73,9 @@ export class Rejections {
   /** @throws UserError where more than `share` of all records were rejected, or every one was. */
   assertFew(records: number, share: number): void {
     if (this.count <= share * records && this.count < records) return
-    const { source, line, reason, start, remedy } = this.#first!
+    const { source, place, reason, start, remedy } = this.#first!
     const limit = this.count === records ? '' : `, and --max-rejected allows ${percent(share)}`
-    const first = `the first is line ${line} of \`${source}\`, ${reason}${start && `: ${JSON.stringify(start)}`}`
+    const first = `the first is ${place} of \`${source}\`, ${reason}${start && `: ${JSON.stringify(start)}`}`
     throw new UserError(`${this.#total(records)}${limit}; ${first}. ${remedy} ${this.#whereKept()}`)
   }
 

@@ -1,12 +1,12 @@
 import { RecordHash } from './record-hash.ts'
 import type { RawRecord } from './records.ts'
-import type { Slice, Unit } from './unit.ts'
+import type { InputFile, Slice, Unit } from './unit.ts'
 
 /** Gathers accepted records into units of at most `unitBytes`; a longer record is a unit of its own. */
 export class UnitCutter {
   readonly #unitBytes: number
   readonly #units: Unit[] = []
-  #slices: Slice[] = []
+  #slices: (Slice & { end: number })[] = []
   #bytes = 0
   #hash = new RecordHash()
 
@@ -14,13 +14,14 @@ export class UnitCutter {
     this.#unitBytes = unitBytes
   }
 
-  add(path: string, { bytes, position, start, end }: RawRecord): void {
+  add(file: InputFile, record: RawRecord): void {
+    const { bytes, position, start, end } = record
     if (this.#bytes > 0 && this.#bytes + bytes.length > this.#unitBytes) this.#cut()
     const slice = this.#slices.at(-1)
-    if (slice?.path === path) this.#slices[this.#slices.length - 1] = { ...slice, end }
-    else this.#slices.push({ path, start, end, firstRecord: position })
+    if (slice?.path === file.path) slice.end = end
+    else this.#slices.push({ ...file, start, end, firstRecord: position })
     this.#bytes += bytes.length
-    this.#hash.add(bytes)
+    this.#hash.add(record)
   }
 
   finish(): Unit[] {

@@ -1,10 +1,20 @@
-/** A byte range of one input file, at record boundaries; for compressed files, of the decompressed text. */
-export interface Slice {
+/** A file of the input. */
+export interface InputFile {
+  /** Where its bytes are. */
   readonly path: string
+  /** What it is called: its name as the user gave it, with '/' separators, or `stdin`. */
+  readonly source: string
+}
+
+/**
+ * A piece of one input file, at record boundaries. Its ends are bytes of the file's text, decompressed; in files of
+ * columns they are rows.
+ */
+export interface Slice extends InputFile {
   readonly start: number
   /** Exclusive. */
   readonly end: number
-  /** Records (lines) of the file before `start`. */
+  /** Records (lines, documents, rows) of the file before `start`. */
   readonly firstRecord: number
 }
 
@@ -16,4 +26,9 @@ export interface Unit {
   readonly bytes: number
   /** SHA-256 over the records' bytes, in hex: the same text has the same hash, however its file is named. */
   readonly hash: string
+}
+
+/** The whole of a file, before it is cut. */
+export function wholeFile(file: InputFile): Slice {
+  return { ...file, start: 0, end: Infinity, firstRecord: 0 }
 }

@@ -1,14 +1,20 @@
-import { setImmediate } from 'node:timers/promises'
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { z } from 'zod'
-import { documentColumns } from '../../schemas/documents.ts'
 import { scoredBatch, scoredSchema } from '../../schemas/scored.ts'
-import { tokenLists } from '../../schemas/tokenized.ts'
-import type { Gauge } from '../../scoring/metric.ts'
-import { metricNamed, metrics } from '../../scoring/metrics.ts'
+import { tokenizerOf } from '../../schemas/tokenized.ts'
+import { UserError } from '../../schemas/user-error.ts'
+import type { NgramCounts, NgramOrder } from '../../scoring/ngram-counts.ts'
 import { defineStage } from '../stage.ts'
-
-const rowsBetweenPauses = 256
+import { measure, type OpenMetric } from './measure.ts'
+import {
+  chooseMetrics,
+  columnNames,
+  type MetricEntry,
+  metricEntry,
+  needsNgrams,
+  ownFile,
+} from './metric-entries.ts'
+import { ngramFileHash, openNgrams } from './ngram-file.ts'
 
 export const score = defineStage({
   name: 'score',
@@ -16,47 +22,80 @@ export const score = defineStage({
   version: 1,
   accepts: ['tokenized'],
   emits: 'scored',
-  options: z.strictObject({
-    metrics: z
-      .array(z.enum(metrics.map(({ name }) => name)))
-      .min(1)
-      .refine((names) => new Set(names).size === names.length, { error: 'A metric is named twice.' })
-      .default(['compression-ratio', 'mtld', 'flesch'])
-      .describe('Difficulty metrics, a column each'),
-  }),
-  async identity(options) {
-    return { metrics: options.metrics.map(metricNamed).map(({ name, version }) => ({ name, version })) }
+  options: z
+    .strictObject({
+      metrics: z
+        .array(metricEntry)
+        .min(1)
+        .refine((entries) => new Set(columnNames(entries)).size === entries.length, {
+          error: 'a metric is named twice',
+        })
+        .default(['compression-ratio', 'mtld', 'flesch'])
+        .describe(
+          'Difficulty metrics, a column each: names, {name: options}, or files with a metric of your own',
+        ),
+      ngrams: z
+        .string()
+        .optional()
+        .describe('File of counts that count-ngrams wrote, for the metric ngram-perplexity'),
+    })
+    .refine(({ metrics, ngrams }) => ngrams !== undefined || !metrics.some(needsNgrams), {
+      path: ['ngrams'],
+      error: 'it is needed by ngram-perplexity',
+    }),
+  async identity({ metrics, ngrams }) {
+    const chosen = await chooseMetrics(metrics, () => Promise.reject(new Error('Nothing is measured here.')))
+    return {
+      metrics: chosen.map(({ identity }) => identity),
+      ...(ngrams !== undefined && metrics.some(needsNgrams) && { ngrams: await ngramFileHash(ngrams) }),
+    }
   },
+  remarks: ({ metrics }) =>
+    metrics.flatMap((entry, index) => {
+      const file = ownFile(entry)
+      if (file === undefined) return []
+      return [{ path: ['metrics', index], message: `This graph runs code of your own, \`${file}\`.` }]
+    }),
   async *run(batches: AsyncIterable<RecordBatch>, { options, signal, stats }) {
-    const columns = options.metrics.map(metricNamed)
-    const gauges = await Promise.all(columns.map((metric) => metric.open()))
     let schema: Schema | undefined
+    let metrics: OpenMetric[] = []
     for await (const batch of batches) {
-      schema ??= scoredSchema(batch.schema, columns)
-      const values = await measure(batch, gauges, signal)
+      if (!schema) {
+        metrics = await openMetrics(options, tokenizerOf(batch.schema).sha256)
+        schema = scoredSchema(
+          batch.schema,
+          metrics.map(({ chosen }) => chosen.metric),
+        )
+      }
+      const values = await measure(batch, metrics, signal)
       stats.add('documents', batch.numRows)
       yield scoredBatch(schema, batch, values)
     }
   },
 })
 
-async function measure(batch: RecordBatch, gauges: readonly Gauge[], signal: AbortSignal) {
-  const { rows, texts } = documentColumns(batch)
-  const { offsets, values: ids } = tokenLists(batch)
-  const columns = gauges.map((gauge) => ({
-    gauge,
-    values: new Float64Array(rows),
-    flags: new Uint8Array(rows),
-  }))
-  for (let row = 0; row < rows; row++) {
-    // Measuring never waits for anything: without a pause neither an interrupt nor a progress bar would be seen.
-    if (row % rowsBetweenPauses === 0) await setImmediate(undefined, { signal })
-    const tokens = ids.subarray(offsets[row], offsets[row + 1])
-    const document = { text: texts.text(row), bytes: texts.bytes(row), tokens }
-    for (const { gauge, values, flags } of columns) {
-      values[row] = gauge.measure(document)
-      flags[row] = gauge.flags
-    }
+interface ScoreOptions {
+  readonly metrics: readonly MetricEntry[]
+  readonly ngrams?: string | undefined
+}
+
+async function openMetrics({ metrics, ngrams = '' }: ScoreOptions, tokenizer: string): Promise<OpenMetric[]> {
+  const chosen = await chooseMetrics(metrics, (order) => openCounts(ngrams, order, tokenizer))
+  return Promise.all(chosen.map(async (chosen) => ({ chosen, gauge: await chosen.metric.open() })))
+}
+
+/** @throws UserError where the counts are of other tokens, or of shorter n-grams than asked for. */
+async function openCounts(path: string, order: NgramOrder, tokenizer: string): Promise<NgramCounts> {
+  const { facts, counts } = await openNgrams(path)
+  if (facts.tokenizer !== tokenizer) {
+    throw new UserError(
+      `The n-gram counts in \`${path}\` are of another tokenizer: run \`count-ngrams\` with the one that the documents are encoded by.`,
+    )
   }
-  return columns
+  if (facts.order < order) {
+    throw new UserError(
+      `The n-gram counts in \`${path}\` go up to ${facts.order} tokens, and \`ngram-perplexity\` asks for ${order}: raise \`order\` of \`count-ngrams\`, or lower that of the metric.`,
+    )
+  }
+  return counts
 }

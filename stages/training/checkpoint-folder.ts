@@ -5,6 +5,7 @@ import { UserError } from '../../schemas/user-error.ts'
 import { syncToDisk } from '../replace-file.ts'
 import type { ModelConfig } from './model/config.ts'
 import { fromLlamaConfig, toLlamaConfig } from './model/llama-config.ts'
+import { checkShapes, parameterShapes } from './model/parameters.ts'
 
 /** A model on disk: `model.safetensors`, `config.json` and `tokenizer.json`, as transformers and llama.cpp read them. */
 export interface Checkpoint {
@@ -22,21 +23,25 @@ export function checkpointFolder(run: string, updates: number): string {
   return join(run, 'checkpoints', `step-${String(updates).padStart(6, '0')}`)
 }
 
-/** Writes a checkpoint so that its folder either does not exist or is whole. */
-export async function writeCheckpoint(
-  folder: string,
-  { config, tensors, endOfText, tokenizer }: Checkpoint,
-): Promise<void> {
+/** Updates made before the checkpoint in a folder that `checkpointFolder` named. */
+export function updatesOf(folder: string): number {
+  return Number(basename(folder).slice('step-'.length))
+}
+
+/**
+ * Writes a folder so that it either does not exist or is whole.
+ * @param write writes its files into a folder of another name
+ */
+export async function writeFolder(folder: string, write: (partial: string) => Promise<void>): Promise<void> {
   const partial = join(dirname(folder), `.${basename(folder)}.partial`)
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
-  await writeFile(
-    join(partial, 'config.json'),
-    `${JSON.stringify(toLlamaConfig(config, endOfText), null, 2)}\n`,
-  )
-  await copyFile(tokenizer, join(partial, 'tokenizer.json'))
-  await using file = await open(join(partial, 'model.safetensors'), 'w')
-  await writeSafetensors(file, tensors)
+  try {
+    await write(partial)
+  } catch (error) {
+    await rm(partial, { recursive: true })
+    throw error
+  }
   for (const name of await readdir(partial)) await syncToDisk(join(partial, name))
   await syncToDisk(partial)
   await rm(folder, { recursive: true, force: true })
@@ -44,12 +49,27 @@ export async function writeCheckpoint(
   await syncToDisk(dirname(folder))
 }
 
+export async function writeModel(
+  folder: string,
+  { config, tensors, endOfText, tokenizer }: Checkpoint,
+): Promise<void> {
+  const json = JSON.stringify(toLlamaConfig(config, endOfText), null, 2)
+  await writeFile(join(folder, 'config.json'), `${json}\n`)
+  await copyFile(tokenizer, join(folder, 'tokenizer.json'))
+  await writeTensors(join(folder, 'model.safetensors'), tensors)
+}
+
+export async function writeTensors(path: string, tensors: ReadonlyMap<string, StoredTensor>): Promise<void> {
+  await using file = await open(path, 'w')
+  await writeSafetensors(file, tensors)
+}
+
 /**
  * Reads a checkpoint's folder, or the newest checkpoint of a run's folder.
  * @throws UserError where there is none, or it is not whole.
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
-  const folder = (await newest(path)) ?? path
+  const folder = (await listCheckpoints(path)).at(-1) ?? path
   let text: string
   try {
     text = await readFile(join(folder, 'config.json'), 'utf8')
@@ -60,6 +80,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   }
   const { config, endOfText } = fromLlamaConfig(text, join(folder, 'config.json'))
   const tensors = await readSafetensors(join(folder, 'model.safetensors'))
+  checkShapes(parameterShapes(config), tensors)
   return { config, tensors, endOfText, tokenizer: join(folder, 'tokenizer.json') }
 }
 
@@ -69,10 +90,6 @@ export async function listCheckpoints(run: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
   return names
     .filter((name) => /^step-\d+$/.test(name))
-    .sort()
     .map((name) => join(folder, name))
-}
-
-async function newest(run: string): Promise<string | undefined> {
-  return (await listCheckpoints(run)).at(-1)
+    .sort((a, b) => updatesOf(a) - updatesOf(b))
 }

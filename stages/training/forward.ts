@@ -4,10 +4,13 @@ import { defineStage } from '../stage.ts'
 import { backendChoices } from './backend/backend.ts'
 import { openBackend } from './backend/open-backend.ts'
 import { dispose } from './backend/tidy.ts'
+import { readCheckpoint } from './checkpoint-folder.ts'
 import type { Batch, Forwarded } from './messages.ts'
 import { modelConfig, presets, type ModelConfig, type ModelSizes } from './model/config.ts'
 import { initialValues } from './model/initialise.ts'
 import { Model } from './model/model.ts'
+import { checkBatches } from './resume-point.ts'
+import { readTrainingState } from './training-state.ts'
 
 const size = z.int().min(1)
 
@@ -35,7 +38,11 @@ const options = z.strictObject({
   backend: z
     .enum(backendChoices)
     .default('auto')
-    .describe('What computes; `auto` takes the first that works.'),
+    .meta({ description: 'What computes; `auto` takes the first that works.', cosmetic: true }),
+  resume: z
+    .string()
+    .optional()
+    .meta({ description: 'Checkpoint to go on from, as `train --resume` sets it.', cosmetic: true }),
 })
 
 export const forward = defineStage({
@@ -68,9 +75,32 @@ type Options = z.output<typeof options>
 
 async function createModel(batch: Batch, options: Options, log: (sentence: string) => void): Promise<Model> {
   const config = configOf(batch, options)
+  const values =
+    options.resume === undefined
+      ? initialValues(config, options.seed)
+      : await resumedValues(config, batch, options.resume)
   const backend = await openBackend(options.backend)
   log(`Training runs on ${backend.name} (${backend.device}). ${backend.reason}`)
-  return new Model(config, initialValues(config, options.seed), backend)
+  return new Model(config, values, backend)
+}
+
+/** Parameters by name. @throws UserError where the checkpoint has another shape, or was trained on other batches. */
+async function resumedValues(
+  config: ModelConfig,
+  batch: Batch,
+  folder: string,
+): Promise<Map<string, Float32Array>> {
+  await checkBatches(folder, await readTrainingState(folder), batch)
+  const checkpoint = await readCheckpoint(folder)
+  for (const [name, size] of Object.entries(config)) {
+    const found = checkpoint.config[name as keyof ModelConfig]
+    if (found !== size) {
+      throw new UserError(
+        `The checkpoint \`${folder}\` is of a model with \`${name}\` ${found}, and \`forward\` makes one with ${size}. Give \`forward\` the sizes that the run began with, or begin a new run.`,
+      )
+    }
+  }
+  return new Map([...checkpoint.tensors].map(([name, { values }]) => [name, values]))
 }
 
 /** @throws UserError where the options do not fit each other or the batches. */

@@ -1,6 +1,5 @@
 import { seededRandom } from '../seeded-random.ts'
-import { dispose } from './backend/tidy.ts'
-import type { Model } from './model/model.ts'
+import type { Decoder } from './model/decoder.ts'
 import { sampleToken, type Sampling } from './sampling.ts'
 
 export interface Generation extends Sampling {
@@ -11,21 +10,31 @@ export interface Generation extends Sampling {
   readonly endOfText: number
 }
 
-/** Continues `prompt` (token ids, one at least) with the model's own tokens, seeing as many as its context holds. */
+/**
+ * Continues `prompt` (token ids, one at least) with the model's own tokens. Where a text outgrows the context, the model
+ * goes on from as many of its last tokens as fill half of that: to forget one at a time would mean to read all again
+ * for each token.
+ */
 export async function generate(
-  model: Model,
+  decoder: Decoder,
   prompt: readonly number[],
   generation: Generation,
 ): Promise<number[]> {
+  const { context } = decoder.config
   const random = seededRandom(generation.seed)
   const text = [...prompt]
-  while (text.length < prompt.length + generation.tokens) {
-    const seen = Int32Array.from(text.slice(-model.config.context))
-    const logits = model.logits(seen, 1)
-    const next = sampleToken((await logits.data()) as Float32Array, generation, random)
-    dispose(logits)
+  let unread = prompt
+  decoder.clear()
+  for (;;) {
+    if (decoder.length + unread.length > context) {
+      decoder.clear()
+      unread = text.slice(-Math.ceil(context / 2))
+    }
+    const next = sampleToken(await decoder.read(unread), generation, random)
     if (next === generation.endOfText) break
     text.push(next)
+    if (text.length === prompt.length + generation.tokens) break
+    unread = [next]
   }
   return text.slice(prompt.length)
 }

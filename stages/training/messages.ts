@@ -1,5 +1,6 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core'
 import type { Evaluation, StepRecord } from '../../schemas/run-record.ts'
+import type { AdamW } from './backend/kernels.ts'
 import type { Activations } from './model/activations.ts'
 import type { Kept } from './model/kept.ts'
 import type { Model } from './model/model.ts'
@@ -28,6 +29,8 @@ export interface Batch {
   /** `[B]` curriculum phase of the row's first document. */
   readonly phases: Int32Array
   readonly corpus: CorpusDescription
+  /** Hash of the stream of tokens that batches are cut from, and of their shape: equal ones give equal batches at equal steps. */
+  readonly stream: string
 }
 
 /** What a model must know of the shards that its batches come from; the same object in every batch of a run. */
@@ -82,16 +85,18 @@ export interface Gradients {
 }
 
 /**
- * The model after an update, or before the first one. It may be read until the next message is asked for; the last
- * message of a run is the one with `updates` = `batch.steps`.
+ * The model after an update. It may be read until the next message is asked for; the last message of a run is the one
+ * with `updates` = `batch.steps`. The first message comes before any update of this process: it has the model as it
+ * was made, or the last message before the checkpoint that a run goes on from.
  */
 export interface Step {
-  /** Updates made so far; 0 in the first message of a run, which comes before its first update. */
+  /** Updates made so far. */
   readonly updates: number
-  /** The batch of the last update; before the first update, of the one to come. */
+  /** The batch of the last update; in the first message, of the one to come. */
   readonly batch: Batch
   readonly model: Model
-  /** What the update did; absent before the first one. */
+  readonly optimizer: Pick<AdamW, 'export'>
+  /** What the last update did; absent where there was none. */
   readonly record?: StepRecord
   /** Put there by an evaluation. */
   readonly evaluation?: Evaluation

@@ -5,6 +5,8 @@ import { defineStage } from '../stage.ts'
 import type { AdamW } from './backend/kernels.ts'
 import { dispose } from './backend/tidy.ts'
 import type { Gradients } from './messages.ts'
+import type { Model } from './model/model.ts'
+import { readMoments, readTrainingState } from './training-state.ts'
 import { learningRate, type LearningRate } from './schedules/learning-rate.ts'
 
 const schedules = ['constant', 'linear', 'cosine'] as const
@@ -33,6 +35,10 @@ const options = z.strictObject({
     .gt(0)
     .default(1)
     .describe('Largest global norm of the gradient; larger ones are scaled down to it.'),
+  resume: z
+    .string()
+    .optional()
+    .meta({ description: 'Checkpoint to go on from, as `train --resume` sets it.', cosmetic: true }),
 })
 
 /** AdamW (Loshchilov and Hutter, arXiv 1711.05101). */
@@ -44,7 +50,7 @@ export const optimize = defineStage({
   emits: 'steps',
   options,
   async *run(items, { options, stats }) {
-    const { peak, schedule, 'warm-up': warmUp, final, ...settings } = options
+    const { peak, schedule, 'warm-up': warmUp, final, resume, ...settings } = options
     const rate: LearningRate = { peak, schedule, warmUp, final }
     let optimizer: AdamW | undefined
     try {
@@ -53,18 +59,22 @@ export const optimize = defineStage({
         try {
           let waitedMs = 0
           if (!optimizer) {
-            optimizer = model.kernels.adamW(model.parameters, settings)
             const waitingSince = performance.now()
-            yield { updates: 0, batch, model }
+            optimizer = model.kernels.adamW(model.parameters, settings)
+            const made = resume === undefined ? { updates: 0 } : await restore(optimizer, model, resume)
+            stats.expect('steps', batch.steps)
+            stats.add('steps', made.updates)
+            yield { ...made, batch, model, optimizer }
             waitedMs = performance.now() - waitingSince
           }
+          // A run that was cut off after its last update has none to make: its last batch was for the message above.
+          if (batch.step < optimizer.updates) continue
           const record = update(item, optimizer, learningRate(rate, batch.step, batch.steps), waitedMs)
           dispose([...item.gradients.values()])
-          stats.expect('steps', batch.steps)
           stats.add('steps', 1)
           stats.set('loss', record.loss)
           stats.set('kept', record.keptFraction)
-          yield { updates: batch.step + 1, batch, model, record }
+          yield { updates: batch.step + 1, batch, model, optimizer, record }
         } finally {
           dispose([...item.gradients.values()])
         }
@@ -74,6 +84,13 @@ export const optimize = defineStage({
     }
   },
 })
+
+/** Puts the optimizer where a checkpoint left it. @returns what the last message before the checkpoint said. */
+async function restore(optimizer: AdamW, model: Model, checkpoint: string) {
+  const { updates, record } = await readTrainingState(checkpoint)
+  optimizer.import(await readMoments(checkpoint, model.parameters), updates)
+  return { updates, record }
+}
 
 /** @param waitedMs milliseconds of the step that others spent on the model as it was before the update */
 function update(item: Gradients, optimizer: AdamW, rate: number, waitedMs: number): StepRecord {

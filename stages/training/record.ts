@@ -2,9 +2,10 @@ import { createRequire } from 'node:module'
 import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Evaluation, RunRecord } from '../../schemas/run-record.ts'
+import type { Evaluation, RunRecord, StepRecord } from '../../schemas/run-record.ts'
 import { replaceFile } from '../replace-file.ts'
 import { defineStage } from '../stage.ts'
+import { cutBack } from './json-lines.ts'
 
 const { version } = createRequire(import.meta.url)('gradus/package.json') as { version: string }
 
@@ -18,20 +19,34 @@ export const record = defineStage({
   options: z.strictObject({ to: z.string().meta({ description: 'Folder of the run.' }) }),
   async *run(items, { options: { to } }) {
     await mkdir(to, { recursive: true })
-    const evaluations: Evaluation[] = []
+    const [stepsFile, evaluationsFile] = [join(to, 'steps.jsonl'), join(to, 'evaluations.jsonl')]
+    let before: Evaluation | null = null
     let tokens = 0
     let milliseconds = 0
+    const count = (record: StepRecord) => {
+      tokens += record.tokens
+      milliseconds += record.stepMs
+    }
+    const notice = (evaluation: Evaluation) => {
+      if (evaluation.step === 0) before = evaluation
+    }
+    let isFirst = true
     for await (const step of items) {
-      if (step.evaluation) {
-        evaluations.push(step.evaluation)
-        await appendFile(join(to, 'evaluations.jsonl'), `${JSON.stringify(step.evaluation)}\n`)
+      const { updates, model, record, evaluation } = step
+      if (isFirst) {
+        // What a run that goes on wrote after its checkpoint, it will write again.
+        await cutBack<StepRecord>(stepsFile, ({ step }) => step < updates - 1, count)
+        await cutBack<Evaluation>(evaluationsFile, ({ step }) => step < updates, notice)
+        isFirst = false
       }
-      if (step.record) {
-        tokens += step.record.tokens
-        milliseconds += step.record.stepMs
-        await appendFile(join(to, 'steps.jsonl'), `${JSON.stringify(step.record)}\n`)
+      if (evaluation) {
+        notice(evaluation)
+        await appendFile(evaluationsFile, `${JSON.stringify(evaluation)}\n`)
       }
-      const { updates, model } = step
+      if (record) {
+        count(record)
+        await appendFile(stepsFile, `${JSON.stringify(record)}\n`)
+      }
       if (updates === step.batch.steps) {
         await writeRecord(to, {
           version: 1,
@@ -42,8 +57,8 @@ export const record = defineStage({
           tokens,
           seconds: milliseconds / 1000,
           tokensPerSecond: tokens / (milliseconds / 1000),
-          before: evaluations.find(({ step }) => step === 0) ?? null,
-          after: evaluations.find(({ step }) => step === updates) ?? null,
+          before,
+          after: evaluation ?? null,
         })
       }
       yield step

@@ -9,25 +9,44 @@ export interface Sampling {
   readonly topP: number
 }
 
-/** Draws the next token's id by its logits `[V]`. */
+/** Draws the next token's id by its logits `[V]`; of equally likely ones that not all may stay, those with lower ids do. */
 export function sampleToken(
   logits: Float32Array,
   { temperature, topK, topP }: Sampling,
   random: RandomSource,
 ): number {
-  const ids = Uint32Array.from(logits, (_, id) => id).sort((a, b) => logits[b] - logits[a] || a - b)
-  if (temperature === 0) return ids[0]
-  const candidates = topK > 0 ? ids.subarray(0, topK) : ids
-  const largest = logits[ids[0]]
-  const weights = Float64Array.from(candidates, (id) => Math.exp((logits[id] - largest) / temperature))
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  let kept = 0
-  let count = 0
-  while (count < weights.length && (count === 0 || kept < topP * total)) kept += weights[count++]
-  let left = (random() / 2 ** 32) * kept
-  for (let i = 0; i < count; i++) {
-    left -= weights[i]
-    if (left < 0) return candidates[i]
+  const largest = logits.reduce((a, b) => Math.max(a, b))
+  if (temperature === 0) return logits.indexOf(largest)
+  const weights = new Float64Array(logits.length)
+  for (let id = 0; id < weights.length; id++) weights[id] = Math.exp((logits[id] - largest) / temperature)
+  const { least, total, ...kept } = cut(weights, topK > 0 ? topK : weights.length, topP)
+  let left = (random() / 2 ** 32) * total
+  let drawn = 0
+  let ties = kept.ties
+  for (let id = 0; id < weights.length; id++) {
+    if (weights[id] < least || (weights[id] === least && ties-- <= 0)) continue
+    drawn = id
+    left -= weights[id]
+    if (left < 0) break
   }
-  return candidates[count - 1]
+  return drawn
+}
+
+/** How far down weights stay: to `least`, of which `ties` stay; `total` is the sum of all that do. */
+function cut(weights: Float64Array, topK: number, topP: number) {
+  // Sorting takes longer than all else, and most texts are drawn from all tokens.
+  if (topK >= weights.length && topP >= 1) return { least: 0, ties: Infinity, total: sum(weights) }
+  const likeliest = weights.toSorted().reverse().subarray(0, topK)
+  const enough = topP * sum(likeliest)
+  let total = 0
+  let count = 0
+  while (count < likeliest.length && (count === 0 || total < enough)) total += likeliest[count++]
+  const least = likeliest[count - 1]
+  return { least, ties: count - likeliest.indexOf(least), total }
+}
+
+function sum(values: Float64Array): number {
+  let total = 0
+  for (const value of values) total += value
+  return total
 }

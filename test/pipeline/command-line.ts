@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const cli = fileURLToPath(new URL('../../dist/pipeline/cli.js', import.meta.url))
+export const cli = fileURLToPath(new URL('../../dist/pipeline/cli.js', import.meta.url))
 
 export interface Outcome {
   readonly code: number | null

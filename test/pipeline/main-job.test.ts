@@ -144,7 +144,14 @@ test('bits per byte are those of the held-out documents, and the unigram model h
 
 test('the checkpoint has the names, shapes and files that transformers reads', async () => {
   const checkpoint = join(folder, 'first', 'checkpoints', 'step-000012')
-  expect((await readdir(checkpoint)).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json'])
+  expect((await readdir(checkpoint)).sort()).toEqual([
+    'config.json',
+    'graph.yaml',
+    'model.safetensors',
+    'optimizer.safetensors',
+    'tokenizer.json',
+    'training-state.json',
+  ])
   const config = JSON.parse(await readFile(join(checkpoint, 'config.json'), 'utf8')) as object
   expect(config).toMatchObject({
     model_type: 'llama',

@@ -72,16 +72,6 @@ export class Model {
     })
   }
 
-  /** Logits `[B, V]` of the token that follows each row of `tokens` `[B, T]`. */
-  logits(tokens: Int32Array, sequences: number): Tensor2D {
-    return tidy(() => {
-      const length = tokens.length / sequences
-      const hidden = this.#hidden(this.#trunk(tokens, sequences))
-      const last = Int32Array.from({ length: sequences }, (_, row) => (row + 1) * length - 1)
-      return this.kernels.matMul(this.kernels.gatherRows(hidden, last), this.#headMatrix, false, true)
-    })
-  }
-
   /**
    * Gradients of the weighted sum of the kept tokens' losses, by parameter name; they are the caller's.
    * A layer's activations are disposed of as soon as they have been used.

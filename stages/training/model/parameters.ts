@@ -52,6 +52,27 @@ export function parameterShapes(config: ModelConfig): Map<string, readonly numbe
   return tied ? shapes : shapes.set(headName, [vocabulary, dim])
 }
 
+/** @throws UserError where a tensor is missing, unknown or of another shape than the model's. */
+export function checkShapes(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  stored: ReadonlyMap<string, StoredTensor>,
+): void {
+  for (const name of stored.keys()) {
+    if (!shapes.has(name))
+      throw new UserError(
+        `The checkpoint holds \`${name}\`, which the model does not have. Give the model the checkpoint's sizes.`,
+      )
+  }
+  for (const [name, shape] of shapes) {
+    const given = stored.get(name)?.shape
+    if (given?.join() !== shape.join()) {
+      throw new UserError(
+        `The checkpoint's \`${name}\` ${given ? `is [${given.join(', ')}]` : 'is missing'}, where the model has [${shape.join(', ')}]. Give the model the checkpoint's sizes.`,
+      )
+    }
+  }
+}
+
 /** The trained tensors of a model, by name. */
 export class Parameters {
   readonly #shapes: ReadonlyMap<string, readonly number[]>
@@ -114,20 +135,7 @@ export class Parameters {
 
   /** @throws UserError where a tensor is missing, unknown or of another shape; nothing is changed then. */
   import(stored: ReadonlyMap<string, StoredTensor>): void {
-    for (const name of stored.keys()) {
-      if (!this.#shapes.has(name))
-        throw new UserError(
-          `The checkpoint holds \`${name}\`, which the model does not have. Give the model the checkpoint's sizes.`,
-        )
-    }
-    for (const [name, shape] of this.#shapes) {
-      const given = stored.get(name)?.shape
-      if (given?.join() !== shape.join()) {
-        throw new UserError(
-          `The checkpoint's \`${name}\` ${given ? `is [${given.join(', ')}]` : 'is missing'}, where the model has [${shape.join(', ')}]. Give the model the checkpoint's sizes.`,
-        )
-      }
-    }
+    checkShapes(this.#shapes, stored)
     for (const [name, { shape, values }] of stored) this.set(name, tf.tensor(values, [...shape], 'float32'))
   }
 

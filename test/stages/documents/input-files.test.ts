@@ -1,12 +1,18 @@
 import { mkdir, symlink } from 'node:fs/promises'
 import { relative } from 'node:path'
-import { inputFiles } from '../../../stages/documents/input-files.ts'
+import * as input from '../../../stages/documents/input-files.ts'
 import { temporaryFolder } from './reading.ts'
 
 describe('input files', () => {
   const folder = temporaryFolder()
   const named = (files: readonly string[]) => files.map((file) => relative(folder.path(), file))
   const extensions = ['.jsonl', '.ndjson']
+  const { signal } = new AbortController()
+  const inputFiles = async (paths: string[], extensions: string[], output?: string) => {
+    const files = await input.inputFiles(paths, { extensions, output, signal })
+    for (const { path, source } of files) expect(path).toBe(source)
+    return files.map(({ source }) => source)
+  }
 
   it('keep the order in which paths are given', async () => {
     const [b, a] = [await folder.write('b.jsonl', ''), await folder.write('a.anything', '')]

@@ -2,14 +2,14 @@ import { truncate, writeFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { compress, Compressor } from 'zstd-napi'
-import { readBytes, wholeFile, type ByteRange } from '../../../stages/documents/read-bytes.ts'
+import { readBytes, type ByteRange } from '../../../stages/documents/read-bytes.ts'
 import { temporaryFolder } from './reading.ts'
 
 const reading = { signal: new AbortController().signal }
 
-async function read(path: string, range: ByteRange = wholeFile): Promise<Buffer> {
+async function read(path: string, range: ByteRange = { start: 0, end: Infinity }): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of readBytes(path, range, reading)) chunks.push(chunk)
+  for await (const chunk of readBytes({ path, source: path }, range, reading)) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
+import { compress } from 'zstd-napi'
 import { documentHash } from '../../../schemas/documents.ts'
 import { UserError } from '../../../schemas/user-error.ts'
 import { readJsonl } from '../../../stages/documents/read-jsonl.ts'
-import { documentsOf, Recorder, temporaryFolder, unitsOf } from './reading.ts'
+import { documentsByUnit, documentsOf, Recorder, temporaryFolder, unitsOf } from './reading.ts'
 
 describe('read-jsonl', () => {
   const folder = temporaryFolder()
@@ -162,8 +163,22 @@ describe('read-jsonl', () => {
     await expect(readFile(`${rejected}.tmp`)).rejects.toThrow('ENOENT')
   })
 
-  it('says so when a line is longer than 100 MB', async () => {
-    const line = Buffer.alloc(100_000_100, 'a')
-    await expect(textsOf(gzipSync(line, { level: 1 }))).rejects.toThrow('a line longer than 100 MB (line 1)')
+  it('rejects a line longer than 128 MiB, and reads the others', async () => {
+    const long = `{"text":"${'a'.repeat(128 << 20)}"}`
+    const content = compress(Buffer.from(`{"text":"before"}\n${long}\n{"text":"after"}\n`))
+    const path = await folder.write('a.jsonl.zst', content)
+    const rejected = folder.path('rejected.jsonl')
+    const options = { paths: [path], rejected, 'max-rejected': 0.5 }
+    const documents = await documentsByUnit(readJsonl, options)
+    expect(documents.map(({ text, position }) => [text, position])).toEqual([
+      ['before', 0],
+      ['after', 2],
+    ])
+    expect(JSON.parse(await readFile(rejected, 'utf8'))).toEqual({
+      source: path,
+      line: 2,
+      reason: 'longer than 128 MiB',
+      start: long.slice(0, 200),
+    })
   })
 })

@@ -1,9 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import { compress } from 'zstd-napi'
 import { readText } from '../../../stages/documents/read-text.ts'
-import { documentsByUnit, documentsOf, temporaryFolder, unitsOf } from './reading.ts'
+import { split } from '../../../stages/documents/split.ts'
+import {
+  batchesOf,
+  documentsByUnit,
+  documentsOf,
+  Recorder,
+  rowsOf,
+  temporaryFolder,
+  unitsOf,
+} from './reading.ts'
 
 describe('read-text', () => {
   const folder = temporaryFolder()
@@ -67,8 +77,88 @@ describe('read-text', () => {
     await expect(reading).rejects.toThrow(path)
   })
 
-  it('refuses a file that is too long for one document', async () => {
-    const path = await folder.write('a.txt.zst', compress(Buffer.alloc(100_000_001, 'a ')))
-    await expect(unitsOf(readText, { paths: [path] })).rejects.toThrow(`\`${path}\` is longer than 100 MB`)
+  it('rejects a file that is too long for one document, and says how to cut it', async () => {
+    const path = await folder.write('a.txt.zst', compress(Buffer.alloc((128 << 20) + 1, 'a ')))
+    await expect(unitsOf(readText, { paths: [path] })).rejects.toThrow(
+      /`.*a\.txt\.zst`, longer than 128 MiB: "a a .* Cut it into files, or name a `separator`/,
+    )
+  })
+})
+
+describe('read-text with a separator', () => {
+  const folder = temporaryFolder()
+  const separator = '<|endoftext|>'
+
+  it('gives a document between each two separators, without white space at its ends', async () => {
+    const path = await folder.write(
+      'a.txt',
+      `\ufeffOne.\r\n\n${separator}\n Two,\n\ntwo. ${separator}${separator} \n\u00a0${separator}Drei é.\u3000`,
+    )
+    const documents = await documentsOf(readText, { paths: [path], separator })
+    expect(documents).toMatchObject([
+      { id: `${path}#0`, text: 'One.', source: path, position: 0 },
+      { id: `${path}#1`, text: 'Two,\n\ntwo.', source: path, position: 1 },
+      { id: `${path}#2`, text: 'Drei é.', source: path, position: 2 },
+    ])
+  })
+
+  it('gives the documents that stage `split` cuts out of the whole file, whatever the units', async () => {
+    const space = fc.constantFrom(' ', '\n', '\u00a0', '\u2028', '\u3000', '\ufeff', '')
+    const text = fc.tuple(space, fc.string({ unit: 'grapheme' }), space).map((parts) => parts.join(''))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(text, { minLength: 1, maxLength: 20 }),
+        fc.constantFrom('<|endoftext|>', '\n', 'aa', 'aba', '☃'),
+        fc.integer({ min: 1, max: 60 }),
+        async (texts, separator, size) => {
+          const path = await folder.write('a.txt', `first${separator}${texts.join(separator)}`)
+          const whole = batchesOf(readText, { paths: [path] })
+          const context = { signal: new AbortController().signal, stats: new Recorder(), log: () => {} }
+          const expected = await rowsOf(
+            split.run(whole, { ...context, options: { by: `separator:${separator}` } }),
+          )
+          const documents = await documentsByUnit(readText, { paths: [path], separator, 'unit-bytes': size })
+          expect(documents.map(({ id, text }) => [id, text])).toEqual(
+            expected.map(({ id, text }) => [id, text]),
+          )
+        },
+      ),
+      { numRuns: 100 },
+    )
+  })
+
+  it('finds separators where reads of the file meet, in plain and compressed files', async () => {
+    const texts = Array.from({ length: 3000 }, (_, n) => `${n} `.repeat(1 + ((n * 7) % 300)).trim())
+    const content = Buffer.from(texts.join(separator))
+    const paths = [
+      await folder.write('1.txt', content),
+      await folder.write('2.txt.gz', gzipSync(content, { level: 1 })),
+      await folder.write('3.txt.zst', compress(content)),
+    ]
+    expect(content.length).toBeGreaterThan(1.5e6)
+    const documents = await documentsByUnit(readText, { paths, separator, 'unit-bytes': 300_000 })
+    expect(documents.map(({ text }) => text)).toEqual([...texts, ...texts, ...texts])
+    expect(documents.at(-1)).toMatchObject({ id: `${paths[2]}#2999`, position: 2999 })
+  })
+
+  it('rejects what is not UTF-8 by the number of the document', async () => {
+    const parts = [Buffer.from(`one${separator}caf`), Buffer.from([0xe9]), Buffer.from(`${separator}three`)]
+    const path = await folder.write('a.txt', Buffer.concat(parts))
+    const rejected = folder.path('rejected.jsonl')
+    const documents = await documentsOf(readText, { paths: [path], separator, rejected, 'max-rejected': 0.5 })
+    expect(documents.map(({ id }) => id)).toEqual([`${path}#0`, `${path}#2`])
+    expect(JSON.parse(await readFile(rejected, 'utf8'))).toMatchObject({ document: 2, reason: 'not UTF-8' })
+  })
+
+  it('says so where a separator that does not occur leaves too long a document', async () => {
+    const path = await folder.write('a.txt.zst', compress(Buffer.alloc((128 << 20) + 1, 'a ')))
+    await expect(unitsOf(readText, { paths: [path], separator })).rejects.toThrow(
+      /document 1 of `.*`, longer than 128 MiB.* Check that option `separator`/,
+    )
+  })
+
+  it('says that a file of separators alone is empty', async () => {
+    const path = await folder.write('a.txt', `${separator}\n`.repeat(10))
+    await expect(unitsOf(readText, { paths: [path], separator })).rejects.toThrow(`\`${path}\` is empty`)
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
@@ -31,6 +31,14 @@ export function temporaryFolder() {
       return path
     },
   }
+}
+
+/** Files below a folder that this process holds open; told by /proc, so by Linux alone. */
+export async function openFilesBelow(folder: string): Promise<string[]> {
+  if (process.platform !== 'linux') return []
+  const descriptors = await readdir('/proc/self/fd')
+  const targets = await Promise.all(descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
+  return targets.filter((target) => target.startsWith(folder))
 }
 
 /** Counts what a stage reports. */

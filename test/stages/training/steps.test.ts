@@ -34,6 +34,7 @@ async function* batches(
       hardness: new Float32Array(rows),
       phases: new Int32Array(rows),
       corpus: { shards: 'shards', vocabulary, endOfText: 0 },
+      stream: 'of counting',
     })
   }
 }

@@ -1,0 +1,29 @@
+import type { Evaluation, StepRecord } from './run-record.ts'
+
+/**
+ * `training-state.json` in a checkpoint: what a run needs to go on from it, beside the model and the optimizer's
+ * moments (`optimizer.safetensors`: `exp_avg` and `exp_avg_sq` of each parameter, as PyTorch names them).
+ */
+export interface TrainingState {
+  readonly version: 1
+  /** Version of gradus that wrote it. */
+  readonly gradus: string
+  /** Updates made: batch `updates` is the next one. */
+  readonly updates: number
+  /** Steps of the whole run. */
+  readonly steps: number
+  /** `Batch.stream` of the batches so far; those to come must be of the same. */
+  readonly stream: string
+  /** What the last update did, for a run folder that did not hear of it. */
+  readonly record: StepRecord
+  /** Of the model as it is here; null where none was made before the checkpoint. */
+  readonly evaluation: Evaluation | null
+  /** The checkpoint's other files by name. */
+  readonly files: Readonly<Record<string, StoredFile>>
+}
+
+/** A file as it was when it was whole. */
+export interface StoredFile {
+  readonly bytes: number
+  readonly sha256: string
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StepRecord } from '../../schemas/run-record.ts'
+import type { TrainingState } from '../../schemas/training-state.ts'
+import { UserError } from '../../schemas/user-error.ts'
+import type { Log } from '../stage.ts'
+import { listCheckpoints, updatesOf } from './checkpoint-folder.ts'
+import { jsonLines } from './json-lines.ts'
+import type { Batch } from './messages.ts'
+import { checkFiles, readTrainingState } from './training-state.ts'
+
+/** Where a run goes on: a whole checkpoint, and what stands in it beside the model. */
+export interface ResumePoint {
+  readonly folder: string
+  readonly state: TrainingState
+}
+
+/**
+ * The newest checkpoint that a run can go on from: it is whole, and the run's records reach up to it. Says of each
+ * newer one why it is passed over.
+ *
+ * @param run folder that holds `checkpoints`
+ * @param records folder that holds `steps.jsonl`
+ */
+export async function findResumePoint(
+  run: string,
+  records: string,
+  log: Log,
+): Promise<ResumePoint | undefined> {
+  const checkpoints = await listCheckpoints(run)
+  let recorded = 0
+  if (checkpoints.length > 0) {
+    for await (const { record } of jsonLines<StepRecord>(join(records, 'steps.jsonl'))) {
+      if (record.step !== recorded) break
+      recorded++
+    }
+  }
+  for (const folder of checkpoints.reverse()) {
+    try {
+      const state = await readTrainingState(folder)
+      await checkFiles(folder, state)
+      // The last record is in the checkpoint itself. Those before it can be lost with the machine's power.
+      if (state.updates - 1 <= recorded) return { folder, state }
+      throw new UserError(`\`${join(records, 'steps.jsonl')}\` has whole lines up to step ${recorded} only.`)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      log(`The checkpoint after ${updatesOf(folder)} steps is passed over: ${error.message}`)
+    }
+  }
+  return undefined
+}
+
+/**
+ * Holds the batches of a run that goes on against those that its checkpoint was trained on.
+ * @throws UserError where they are others.
+ */
+export async function checkBatches(
+  folder: string,
+  { stream }: TrainingState,
+  { stream: given, corpus }: Batch,
+): Promise<void> {
+  const [own, tokenizer] = await Promise.all(
+    [folder, corpus.shards].map((place) => readFile(join(place, 'tokenizer.json'))),
+  )
+  if (!own.equals(tokenizer)) {
+    throw new UserError(
+      `The shards in \`${corpus.shards}\` have another tokenizer than the checkpoint \`${folder}\`. Go on with the shards that the run began with, or begin a new run.`,
+    )
+  }
+  if (stream !== given) {
+    throw new UserError(
+      `The checkpoint \`${folder}\` was trained on other batches than these: the documents in \`${corpus.shards}\`, their order, or \`rows\` and \`length\` of \`pack\` have changed. Put back what they were, or begin a new run.`,
+    )
+  }
+}
