@@ -108,7 +108,9 @@ function typeOf(schema: JsonSchema): string {
   if (schema.enum) return schema.enum.map(String).join(' | ')
   if (schema.type === 'array') return `list of ${schema.items ? typeOf(schema.items) : 'values'}`
   if (schema.type === 'object' && schema.properties) {
-    const entries = Object.entries(schema.properties).map(([name, property]) => `${name}: ${typeOf(property)}`)
+    const entries = Object.entries(schema.properties).map(
+      ([name, property]) => `${name}: ${typeOf(property)}`,
+    )
     return `{${entries.join(', ')}}`
   }
   if (schema.type === 'object') return 'map'
