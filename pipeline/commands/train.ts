@@ -31,8 +31,9 @@ export const train: CommandModule<object, Flags> = {
       try {
         await execute(graph)
       } catch (error) {
-        if (!(error instanceof Error && error.name === 'AbortError') || folder === undefined) throw error
-        process.stderr.write(await howToGoOn(graph, folder))
+        const sentence = await howToGoOn(graph, folder)
+        if (!(error instanceof Error && error.name === 'AbortError') || sentence === undefined) throw error
+        process.stderr.write(sentence)
         process.exitCode = 130
         return
       }
@@ -73,10 +74,11 @@ async function oldRun(folder: string, flags: TrainFlags): Promise<Job> {
   return { graph: await resumedGraph(folder, changes, log), folder }
 }
 
-/** One sentence for a run that was stopped. */
-async function howToGoOn(graph: Graph, folder: string): Promise<string> {
-  const checkpoints = await listCheckpoints(optionOf(graph, 'checkpoint', 'to') ?? folder)
-  const newest = checkpoints.at(-1)
+/** One sentence for a run that was stopped; undefined where it has no records or keeps no checkpoints. */
+async function howToGoOn(graph: Graph, folder: string | undefined): Promise<string | undefined> {
+  const checkpoints = optionOf(graph, 'checkpoint', 'to')
+  if (folder === undefined || checkpoints === undefined) return undefined
+  const newest = (await listCheckpoints(checkpoints)).at(-1)
   const place = newest === undefined ? 'from the start' : `after step ${updatesOf(newest)}`
   return `Stopped. \`npm run pipeline -- train --resume ${folder}\` goes on ${place}.\n`
 }

@@ -9,12 +9,9 @@ import type { InputFile } from './unit.ts'
 /** What stands for standard input in a list of paths. */
 export const standardInputPath = '-'
 
-interface Spool extends InputFile {
-  /** Kept, since an open file is all that is left of the spool once its name is gone. */
-  readonly handle: FileHandle
-}
-
-let spool: Promise<Spool> | undefined
+let spool: Promise<InputFile> | undefined
+/** Kept open, since that is all that is left of the spool once its name is gone. */
+let spoolHandle: FileHandle | undefined
 
 /**
  * Standard input as a file that can be read at any place and more than once. What comes in is kept in a temporary
@@ -30,7 +27,7 @@ export function standardInput(signal: AbortSignal): Promise<InputFile> {
   return spool
 }
 
-async function keep(signal: AbortSignal): Promise<Spool> {
+async function keep(signal: AbortSignal): Promise<InputFile> {
   const folder = await mkdtemp(join(tmpdir(), 'gradus-'))
   const path = join(folder, 'stdin')
   const handle = await open(path, 'wx+', 0o600)
@@ -48,6 +45,7 @@ async function keep(signal: AbortSignal): Promise<Spool> {
     }
     throw signal.aborted ? signal.reason : error
   }
+  spoolHandle = handle
   // The threads of a process share its open files.
-  return { handle, path: removable ? `/dev/fd/${handle.fd}` : path, source: 'stdin' }
+  return { path: removable ? `/dev/fd/${spoolHandle.fd}` : path, source: 'stdin' }
 }

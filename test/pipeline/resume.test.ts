@@ -10,7 +10,7 @@ import { cli, gradus, type Outcome } from './command-line.ts'
 
 /** Training runs of the real command line that are killed, stopped and spoiled, and then go on. */
 
-const steps = 12
+const steps = 18
 let folder: string
 let shards: string
 /** A run that nothing disturbed. */
@@ -23,7 +23,7 @@ const train = (out: string) => [
     'forward.with.dim=32',
     'forward.with.layers=2',
     'evaluate.with.tokens=4096',
-    'evaluate.with.every=2',
+    'evaluate.with.every=1',
     'checkpoint.with.every=3',
   ].flatMap((assignment) => ['--set', `stages.${assignment}`]),
 ]
@@ -107,17 +107,17 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** A run that was killed after `checkpoint(_, 6)` was written and before the one after it. */
-let killed: string
+/** A run that was stopped in its seventh step or soon after, with two checkpoints. */
+let stopped: string
 beforeAll(async () => {
-  killed = join(folder, 'stopped-at-7')
-  const outcome = await interrupt(train(killed), killed, ['SIGTERM'], { steps: 6, milliseconds: 0 })
+  stopped = join(folder, 'stopped')
+  const outcome = await interrupt(train(stopped), stopped, ['SIGTERM'], { steps: 6, milliseconds: 0 })
   expect(outcome.code).toBe(130)
 })
 let copies = 0
-async function copyOfKilled(): Promise<string> {
+async function copyOfStopped(): Promise<string> {
   const copy = join(folder, `copy-${copies++}`)
-  await cp(killed, copy, { recursive: true })
+  await cp(stopped, copy, { recursive: true })
   return copy
 }
 
@@ -126,13 +126,13 @@ test('a run that is killed again and again comes to what an undisturbed one come
   const random = seededRandom(4)
   const moment = (steps: number) => ({ steps, milliseconds: random() % 40 })
   expect(await interrupt(train(out), out, ['SIGKILL'], moment(1))).toMatchObject({ signal: 'SIGKILL' })
-  for (const steps of [4, 7, 10]) {
+  for (const steps of [4, 8, 12]) {
     const outcome = await interrupt(['train', '--resume', out], out, ['SIGKILL'], moment(steps))
     expect(outcome).toMatchObject({ signal: 'SIGKILL' })
   }
   expect(await resume(out)).toMatchObject({ code: 0 })
   expect(await contents(out)).toEqual(whole)
-  expect(await readdir(join(out, 'checkpoints'))).toEqual(['step-000009', 'step-000012'])
+  expect(await readdir(join(out, 'checkpoints'))).toEqual(['step-000015', 'step-000018'])
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
@@ -158,13 +158,13 @@ test('a second signal stops at once, and the last checkpoint is what the run goe
   const out = join(folder, 'twice')
   const outcome = await interrupt(train(out), out, ['SIGINT', 'SIGTERM'], { steps: 5, milliseconds: 0 })
   expect(outcome.code).toBe(130)
-  expect(outcome.stderr).toMatch(/A second signal stops at once\.\n[^]*goes on after step (3|6|9)\.\n/)
+  expect(outcome.stderr).toMatch(/A second signal stops at once\.\n[^]*goes on after step (3|6|9|12|15)\.\n/)
   expect(await resume(out)).toMatchObject({ code: 0, stderr: expect.stringContaining('Going on') as string })
   expect(await contents(out)).toEqual(whole)
 })
 
 test('a checkpoint that is cut is passed over for the one before it', async () => {
-  const out = await copyOfKilled()
+  const out = await copyOfStopped()
   const [before, newest] = (await readdir(join(out, 'checkpoints'))).map((name) =>
     join(out, 'checkpoints', name),
   )
@@ -178,7 +178,7 @@ test('a checkpoint that is cut is passed over for the one before it', async () =
 })
 
 test('a run none of whose checkpoints is as it was written starts over in its folder', async () => {
-  const out = await copyOfKilled()
+  const out = await copyOfStopped()
   for (const name of await readdir(join(out, 'checkpoints'))) {
     const path = join(out, 'checkpoints', name, 'model.safetensors')
     const bytes = await readFile(path)
@@ -199,7 +199,7 @@ test('a run that was killed after its last checkpoint, before its records were t
   await cp(join(folder, 'whole'), out, { recursive: true })
   await rm(join(out, 'run.json'))
   const lines = (await readFile(join(out, 'steps.jsonl'), 'utf8')).split('\n')
-  await writeFile(join(out, 'steps.jsonl'), [...lines.slice(0, steps - 1), '{"step": 11, "lo'].join('\n'))
+  await writeFile(join(out, 'steps.jsonl'), [...lines.slice(0, steps - 1), '{"step": 17, "lo'].join('\n'))
   await writeFile(
     join(out, 'evaluations.jsonl'),
     whole.evaluations.split('\n').slice(0, -2).join('\n') + '\n',
@@ -209,7 +209,7 @@ test('a run that was killed after its last checkpoint, before its records were t
 })
 
 test('a checkpoint that the records do not reach is passed over', async () => {
-  const out = await copyOfKilled()
+  const out = await copyOfStopped()
   const lines = (await readFile(join(out, 'steps.jsonl'), 'utf8')).split('\n')
   await writeFile(join(out, 'steps.jsonl'), `${lines.slice(0, 4).join('\n')}\n`)
   const { code, stderr } = await resume(out)
@@ -219,18 +219,18 @@ test('a checkpoint that the records do not reach is passed over', async () => {
 })
 
 test('a run whose folder was moved goes on there', async () => {
-  const [copy, out] = [await copyOfKilled(), join(folder, 'moved')]
+  const [copy, out] = [await copyOfStopped(), join(folder, 'moved')]
   await rename(copy, out)
   expect(await resume(out)).toMatchObject({ code: 0 })
   expect(await contents(out)).toEqual(whole)
-  expect((await readdir(killed)).includes('run.json')).toBe(false)
+  expect((await readdir(stopped)).includes('run.json')).toBe(false)
 })
 
 test('a run that has reached its end says so and changes nothing', async () => {
   const out = join(folder, 'whole')
   const { code, stdout, stderr } = await resume(out)
   expect({ code, stderr }).toEqual({ code: 0, stderr: `\`${out}\` holds a run that has reached its end.\n` })
-  expect(stdout).toContain('12 steps')
+  expect(stdout).toContain('18 steps')
   expect(await contents(out)).toEqual(whole)
 })
 
@@ -254,16 +254,16 @@ test.each([
   ['other batches', ['--set', 'stages.pack.with.rows=4'], /was trained on other batches than these/],
   [
     'a flag of a new run',
-    ['--steps', '20'],
+    ['--steps', '30'],
     /--resume goes on with the graph that lies .* --steps asks for another/,
   ],
 ])('%s is refused in one sentence, and the run stays as it is', async (_, changes, sentence) => {
-  const before = await readFile(join(killed, 'steps.jsonl'), 'utf8')
-  const { code, stderr } = await resume(killed, ...changes)
+  const before = await readFile(join(stopped, 'steps.jsonl'), 'utf8')
+  const { code, stderr } = await resume(stopped, ...changes)
   expect(code).toBe(1)
   expect(stderr).toMatch(sentence)
   expect(stderr).not.toMatch(/fault of gradus/)
-  expect(await readFile(join(killed, 'steps.jsonl'), 'utf8')).toBe(before)
+  expect(await readFile(join(stopped, 'steps.jsonl'), 'utf8')).toBe(before)
 })
 
 test('shards with another tokenizer are refused', async () => {
@@ -271,7 +271,7 @@ test('shards with another tokenizer are refused', async () => {
   const input = ['--input', join(folder, 'texts'), '--split', 'words:100', '--vocabulary', '512']
   const trained = ['--input', join(folder, 'texts', (await readdir(join(folder, 'texts')))[0])]
   expect(await gradus('score', ...trained, ...input.slice(2), '--out', other)).toMatchObject({ code: 0 })
-  const { code, stderr } = await resume(killed, '--set', `stages.read.with.shards=${other}`)
+  const { code, stderr } = await resume(stopped, '--set', `stages.read.with.shards=${other}`)
   expect(code).toBe(1)
   expect(stderr).toMatch(/have another tokenizer than the checkpoint/)
 })

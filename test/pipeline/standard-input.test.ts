@@ -50,17 +50,19 @@ async function score(input: string | Uint8Array, ...parameters: string[]) {
   return ended
 }
 
-const scoresOf = (out: string) => readFile(join(folder, out, 'part-00000.scores.arrow'))
+const scoresOf = (out: string, part = 0) => readFile(join(folder, out, `part-0000${part}.scores.arrow`))
 
-it('gives the same tokenizer and scores as a file of JSON Lines', async () => {
+it('gives the same tokenizer and scores as a file of JSON Lines, in threads too', async () => {
   const content = stories.map((text) => `${JSON.stringify({ text })}\n`).join('')
   await writeFile(join(folder, 'a.jsonl'), content)
-  expect(await score('', '--input', 'a.jsonl', '--out', 'file')).toMatchObject({ code: 0 })
-  expect(await score(content, '--input', '-', '--out', 'piped')).toMatchObject({ code: 0 })
+  const cut = ['--set', 'stages.read.with.unit-bytes=5000']
+  expect(await score('', '--input', 'a.jsonl', '--out', 'file', ...cut)).toMatchObject({ code: 0 })
+  const piped = await score(content, '--input', '-', '--out', 'piped', ...cut, '--workers', '2')
+  expect(piped).toMatchObject({ code: 0 })
   expect(await readFile(join(folder, 'piped/tokenizer.json'))).toEqual(
     await readFile(join(folder, 'file/tokenizer.json')),
   )
-  expect(await scoresOf('piped')).toEqual(await scoresOf('file'))
+  for (const part of [0, 1, 2, 3]) expect(await scoresOf('piped', part)).toEqual(await scoresOf('file', part))
   expect(await readdir(temporary)).toEqual([])
 })
 

@@ -115,6 +115,30 @@ describe('pack', () => {
     expect((await run({ tokens: 3000, seed: 2 })).batches).not.toEqual(first.batches)
   })
 
+  it('begins at any step with the batch that the whole run has there, at the last one at most', async () => {
+    const { batches } = await run({ tokens: 3000 })
+    for (const from of [1, 17, 22, 23, 99]) {
+      const { batches: rest } = await run({ tokens: 3000 }, { ...shape, from })
+      expect(rest).toEqual(batches.slice(Math.min(from, 22)))
+    }
+  })
+
+  it('names the stream that batches come from: the same for the same documents, order and shape', async () => {
+    const streamOf = async (...parameters: Parameters<typeof run>) => {
+      const names = new Set((await run(...parameters)).batches.map(({ stream }) => stream))
+      expect(names.size).toBe(1)
+      return [...names][0]
+    }
+    const streams = [
+      await streamOf({ tokens: 3000 }),
+      await streamOf({ tokens: 3000, seed: 2 }),
+      await streamOf({ tokens: 3000 }, { rows: 2, length: 64 }),
+      await streamOf({ tokens: 2900 }),
+    ]
+    expect(new Set(streams).size).toBe(4)
+    expect(await streamOf({ tokens: 3000 }, { ...shape, from: 5 })).toBe(streams[0])
+  })
+
   it('lays the tokens out once for all orders', async () => {
     await run({ tokens: 500 })
     const [path, ...others] = await stores()
