@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { Field, makeData, RecordBatch, Schema, Struct, Uint32, Uint8, type Data } from 'apache-arrow'
 import { z } from 'zod'
 import { UserError } from '../../schemas/user-error.ts'
 import { NgramCounts, type NgramOrder } from '../../scoring/ngram-counts.ts'
+import { fileHash } from '../file-hash.ts'
 import { ArrowFileWriter } from './arrow-file-writer.ts'
 import { readArrowFile, readArrowSchema } from './arrow-file-reader.ts'
 
@@ -102,9 +101,7 @@ export async function openNgrams(path: string): Promise<{ facts: NgramFacts; cou
 /** SHA-256 of a file of counts, in hex. @throws UserError where there is none. */
 export async function ngramFileHash(path: string): Promise<string> {
   try {
-    return createHash('sha256')
-      .update(await readFile(path))
-      .digest('hex')
+    return await fileHash(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new UserError(

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { documentsSchema } from '../../schemas/documents.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import type { Gauge, Metric } from '../../scoring/metric.ts'
+import { fileHash } from '../file-hash.ts'
 
 /** Columns that are there already. */
 const taken = [...documentsSchema.fields.map(({ name }) => name), 'tokens', 'bytes', 'part', 'row']
@@ -29,7 +28,7 @@ export type OwnMetric = z.output<typeof metricSchema>
  * @throws UserError where there is no such file, it cannot be loaded or it exports no metric.
  */
 export async function loadOwnMetric(path: string): Promise<{ metric: OwnMetric; sha256: string }> {
-  const sha256 = await fileHash(path)
+  const sha256 = await metricHash(path)
   let exported: unknown
   try {
     exported = ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default
@@ -69,11 +68,9 @@ export function reasonOf(error: unknown): string {
   return text.replaceAll(/\s+/g, ' ').replace(/\.$/, '')
 }
 
-async function fileHash(path: string): Promise<string> {
+async function metricHash(path: string): Promise<string> {
   try {
-    return createHash('sha256')
-      .update(await readFile(path))
-      .digest('hex')
+    return await fileHash(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new UserError(

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { type ManifestLine, partFiles, type PartFacts, unitOfFile } from '../../schemas/manifest.ts'
 import type { TokenizerFacts } from '../../schemas/tokenized.ts'
 import { UserError } from '../../schemas/user-error.ts'
+import { fileHash } from '../file-hash.ts'
 import { replaceFile } from '../replace-file.ts'
 import {
   finishedUnits,
@@ -127,10 +126,4 @@ async function sizeOf(path: string): Promise<number | undefined> {
   } catch {
     return undefined
   }
-}
-
-async function fileHash(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
-  return hash.digest('hex')
 }

@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import type { Evaluation, StepRecord } from '../../schemas/run-record.ts'
 import { readSafetensors, type StoredTensor } from '../../schemas/safetensors.ts'
 import type { StoredFile, TrainingState } from '../../schemas/training-state.ts'
 import { UserError } from '../../schemas/user-error.ts'
+import { fileHash } from '../file-hash.ts'
 import type { Moments } from './backend/kernels.ts'
 import { writeTensors } from './checkpoint-folder.ts'
 import type { Step } from './messages.ts'
@@ -123,7 +121,5 @@ export async function readMoments(
 }
 
 async function describe(path: string): Promise<StoredFile> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') }
+  return { bytes: (await stat(path)).size, sha256: await fileHash(path) }
 }
