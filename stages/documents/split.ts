@@ -33,6 +33,7 @@ export const split = defineStage({
     const builder = new BatchBuilder(batchRows)
     for await (const batch of batches) {
       const { rows, ids, texts, sources, positions } = documentColumns(batch)
+      let [passages, withoutText] = [0, 0]
       for (let row = 0; row < rows; row++) {
         signal.throwIfAborted()
         let number = 0
@@ -41,9 +42,11 @@ export const split = defineStage({
           number++
           if (full) yield full
         }
-        stats.add('passages', number)
-        if (number === 0) stats.drop('no text', 1)
+        passages += number
+        if (number === 0) withoutText++
       }
+      stats.add('passages', passages)
+      if (withoutText > 0) stats.drop('no text', withoutText)
     }
     const rest = builder.finish()
     if (rest) yield rest
