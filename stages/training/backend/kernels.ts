@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Parameters } from '../model/parameters.ts'
 import type { BackendName } from './backend.ts'
 import { tensorflowKernels } from './tensorflow-kernels.ts'
@@ -19,8 +19,11 @@ export interface Kernels {
    * one at its place in `factors` `[T, C]`.
    */
   complexProduct(x: Tensor2D, factors: Tensor2D): Tensor2D
-  /** Element i of the result's first dimension is element `rows[i]` of that of `x`. */
-  gatherRows<T extends Tensor>(x: T, rows: Int32Array): T
+  /**
+   * Element i of the result's first dimension is element `rows[i]` of that of `x`. Rows that are gathered of several
+   * tensors come as a tensor, made once.
+   */
+  gatherRows<T extends Tensor>(x: T, rows: Int32Array | Tensor1D): T
   /** `[count, C]`: row r is the sum of the rows i of `x` with `index[i]` = r. */
   sumRowsBy(index: Int32Array, x: Tensor2D, count: number): Tensor2D
   /** AdamW over all parameters, with moments that start at zero. */

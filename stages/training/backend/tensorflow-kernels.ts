@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
 import { resourceAdamW } from './tensorflow-adamw.ts'
 import { native } from './tensorflow-operations.ts'
@@ -7,7 +7,7 @@ import { tidy } from './tidy.ts'
 
 /** Kernels on TensorFlow's own operations, through @tensorflow/tfjs-node-gpu. */
 export function tensorflowKernels(): Kernels {
-  const { run, float, complex, bool } = native()
+  const { run, float, int32, complex, bool } = native()
 
   // By name, because tfjs-core takes BatchMatMulV2 for either, which is a tenth slower.
   function matMul(a: Tensor2D, b: Tensor2D, transposeA = false, transposeB = false): Tensor2D {
@@ -32,6 +32,13 @@ export function tensorflowKernels(): Kernels {
     })
   }
 
+  function gatherRows<T extends Tensor>(x: T, rows: Int32Array | Tensor1D): T {
+    return tidy(() => {
+      const index = rows instanceof Int32Array ? tf.tensor1d(rows, 'int32') : rows
+      return run('Gather', [float('Tparams'), int32('Tindices')], [x, index], 1)[0] as T
+    })
+  }
+
   return {
     matMul,
     batchMatMul,
@@ -40,10 +47,6 @@ export function tensorflowKernels(): Kernels {
     sumRowsBy,
     adamW: resourceAdamW,
   }
-}
-
-function gatherRows<T extends Tensor>(x: T, rows: Int32Array): T {
-  return tidy(() => tf.gather(x, tf.tensor1d(rows, 'int32')))
 }
 
 function sumRowsBy(index: Int32Array, x: Tensor2D, count: number): Tensor2D {

@@ -11,7 +11,13 @@ interface Attribute {
 interface NativeBackend {
   readonly binding: Readonly<
     Record<
-      'TF_FLOAT' | 'TF_COMPLEX64' | 'TF_ATTR_TYPE' | 'TF_ATTR_BOOL' | 'TF_ATTR_SHAPE' | 'TF_ATTR_STRING',
+      | 'TF_FLOAT'
+      | 'TF_INT32'
+      | 'TF_COMPLEX64'
+      | 'TF_ATTR_TYPE'
+      | 'TF_ATTR_BOOL'
+      | 'TF_ATTR_SHAPE'
+      | 'TF_ATTR_STRING',
       number
     >
   >
@@ -27,6 +33,7 @@ export function native() {
     run: (name: string, attributes: Attribute[], inputs: Tensor[], outputs: number): Tensor[] =>
       backend.executeMultipleOutputs(name, attributes, inputs, outputs),
     float: (name: string): Attribute => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT }),
+    int32: (name: string): Attribute => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 }),
     complex: (name: string): Attribute => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_COMPLEX64 }),
     bool: (name: string, value: boolean): Attribute => ({ name, type: binding.TF_ATTR_BOOL, value }),
     text: (name: string, value: string): Attribute => ({ name, type: binding.TF_ATTR_STRING, value }),

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
 import { tidy } from './tidy.ts'
 import { memoryAdamW } from './wasm-adamw.ts'
@@ -63,11 +63,12 @@ function complexProduct(x: Tensor2D, factors: Tensor2D): Tensor2D {
   return product
 }
 
-function gatherRows<T extends Tensor>(x: T, rows: Int32Array): T {
+function gatherRows<T extends Tensor>(x: T, rows: Int32Array | Tensor1D): T {
+  const index = rows instanceof Int32Array ? rows : (rows.dataSync() as Int32Array)
   const size = x.size / x.shape[0]
-  const gathered = emptyTensor<T>([rows.length, ...x.shape.slice(1)])
+  const gathered = emptyTensor<T>([index.length, ...x.shape.slice(1)])
   const [from, to] = [memoryOf(x), memoryOf(gathered)]
-  rows.forEach((row, i) => to.set(from.subarray(row * size, (row + 1) * size), i * size))
+  index.forEach((row, i) => to.set(from.subarray(row * size, (row + 1) * size), i * size))
   return gathered
 }
 

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { tidy } from '../backend/tidy.ts'
 import type { Kernels } from '../backend/kernels.ts'
 import type { AttentionActivations } from './attention.ts'
 import type { HeadActivations } from './head.ts'
+import { tokensOfRows } from './kept.ts'
 import type { MlpActivations } from './mlp.ts'
 import type { NormActivations } from './rms-norm.ts'
 
@@ -26,31 +26,25 @@ export interface Activations {
   readonly head: HeadActivations
 }
 
+/** Takes activations of all sequences and gives those of some. */
+export type Gather = <T extends object>(activations: T) => T
+
 /**
- * The activations of some sequences. Every tensor has one sequence after the other in its first dimension, as one
- * element or as T of them.
- *
- * @param sequences how many there are, B
- * @param rows those wanted, ascending; undefined for all of them, which copies nothing
+ * Gathers the activations of `rows`, ascending sequences of the B of T tokens. Every tensor has one sequence after the
+ * other in its first dimension, as one element or as T of them. All of them are no copy.
  */
-export function activationsOf<T extends object>(
+export function gatherOf(
   kernels: Kernels,
-  activations: T,
-  sequences: number,
+  { sequences, length }: Pick<Activations, 'sequences' | 'length'>,
   rows: Int32Array | undefined,
-): T {
-  if (!rows) return activations
-  const gather = (tensor: Tensor): Tensor => {
-    const [first, ...rest] = tensor.shape
-    if (first === sequences) return kernels.gatherRows(tensor, rows)
-    return tidy(() => {
-      const gathered = kernels.gatherRows(tf.reshape(tensor, [sequences, tensor.size / sequences]), rows)
-      return tf.reshape(gathered, [(first / sequences) * rows.length, ...rest])
-    })
-  }
-  const select = (node: object): object =>
+): Gather {
+  if (!rows) return (activations) => activations
+  const [ofSequences, ofTokens] = [rows, tokensOfRows(rows, length)].map((index) =>
+    tf.tensor1d(index, 'int32'),
+  )
+  const gather = (node: object): object =>
     node instanceof tf.Tensor
-      ? gather(node as Tensor)
-      : Object.fromEntries(Object.entries(node).map(([key, value]) => [key, select(value as object)]))
-  return select(activations) as T
+      ? kernels.gatherRows(node as Tensor, node.shape[0] === sequences ? ofSequences : ofTokens)
+      : Object.fromEntries(Object.entries(node).map(([key, value]) => [key, gather(value as object)]))
+  return gather as Gather
 }

@@ -3,7 +3,7 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core'
 import { dispose, tidy } from '../backend/tidy.ts'
 import type { Backend } from '../backend/backend.ts'
 import { kernelsOf, type Kernels } from '../backend/kernels.ts'
-import { activationsOf, type Activations, type LayerActivations } from './activations.ts'
+import { gatherOf, type Activations, type LayerActivations } from './activations.ts'
 import { causalMask, type AttentionShape, type AttentionTables } from './attention.ts'
 import type { ModelConfig } from './config.ts'
 import { embed, embedBackward } from './embedding.ts'
@@ -85,14 +85,10 @@ export class Model {
     const shape = this.#attentionShape(rows?.length ?? sequences, length)
     const tables = this.#attentionTables(length)
     const gradients = tidy(() => {
+      const gather = gatherOf(kernels, activations, rows)
       const { hidden, matrix } = this.#headBackward(windows(tokens, sequences, 1), activations, kept)
       const norm = tidy(() =>
-        rmsNormBackward(
-          kernels,
-          hidden,
-          this.parameters.vector(finalNormName),
-          activationsOf(kernels, finalNorm, sequences, rows),
-        ),
+        rmsNormBackward(kernels, hidden, this.parameters.vector(finalNormName), gather(finalNorm)),
       )
       hidden.dispose()
       const gradients: Record<string, Tensor> = { [finalNormName]: norm.weight }
@@ -100,7 +96,7 @@ export class Model {
       for (let i = config.layers - 1; i >= 0; i--) {
         const output = stream
         const { input, weights } = tidy(() => {
-          const saved = activationsOf(kernels, layers[i], sequences, rows)
+          const saved = gather(layers[i])
           return layerBackward(kernels, output, this.#layerWeights(i), tables, shape, saved)
         })
         output.dispose()
