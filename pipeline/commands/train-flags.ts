@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs'
 import { UserError } from '../../schemas/user-error.ts'
+import { presets } from '../../stages/training/model/config.ts'
 import type { Assignment } from '../graph/parse.ts'
 import { builtInGraph } from '../graphs.ts'
 import { setFlag } from './set-flag.ts'
@@ -11,6 +12,7 @@ export interface TrainFlags {
   curriculum: string | undefined
   ohemRatio: string | undefined
   granularity: 'sequence' | 'token' | undefined
+  model: string | undefined
   steps: number | undefined
   rows: number | undefined
   length: number | undefined
@@ -26,6 +28,7 @@ const sugar = [
   'curriculum',
   'ohem-ratio',
   'granularity',
+  'model',
   'steps',
   'rows',
   'length',
@@ -54,6 +57,10 @@ export function trainFlags(yargs: Argv): Argv<TrainFlags> {
     .option('granularity', {
       choices: ['sequence', 'token'] as const,
       describe: 'What OHEM chooses [default: sequence]',
+    })
+    .option('model', {
+      choices: Object.keys(presets),
+      describe: 'Sizes of a known model, by its number of parameters [default: dim 128, 4 layers, 4 heads]',
     })
     .option('steps', { type: 'number', requiresArg: true, describe: 'Training steps [default: 300]' })
     .option('rows', { type: 'number', requiresArg: true, describe: 'Sequences a step [default: 16]' })
@@ -106,6 +113,7 @@ export function trainGraph(flags: TrainFlags): { file: string; assignments: Assi
       at('order', 'seed', seed),
       { path: ['stages', 'pack', 'with'], value: { rows, length } },
       at('forward', 'seed', seed),
+      ...(flags.model === undefined ? [] : [at('forward', 'preset', flags.model)]),
       ...selection(flags),
       ...(flags.learningRate === undefined ? [] : [at('optimize', 'peak', flags.learningRate)]),
       at('optimize', 'warm-up', Math.ceil(steps / 10)),

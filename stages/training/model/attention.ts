@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from '../backend/kernels.ts'
 import { tidy } from '../backend/tidy.ts'
+import { attentionChunks } from './memory.ts'
 import { pairedRows, splitRows, type HeadSizes, type Rotary } from './rotary.ts'
 
 /** Causal self-attention of B sequences of T tokens; `heads` H and `kvHeads` K of width d, G = H/K. */
@@ -72,10 +73,15 @@ export function attention(
       1,
     )
     const [queries, keys, values] = [group(parts[0], shape), parts[1], parts[2]]
-    const probabilities = attend(kernels, queries, keys, tables.mask)
-    const mixed = fromHeads(kernels.batchMatMul(probabilities, values), shape, heads)
+    const probabilities = keep ? attend(kernels, queries, keys, tables.mask) : undefined
+    const [perHead] = probabilities
+      ? [kernels.batchMatMul(probabilities, values)]
+      : inChunks(shape, [queries, keys, values], ([q, k, v]) => [
+          kernels.batchMatMul(attend(kernels, q, k, tables.mask), v),
+        ])
+    const mixed = fromHeads(perHead, shape, heads)
     const output = kernels.matMul(mixed, weights.output, false, true)
-    return { output, activations: { queries, keys, values, mixed, ...(keep && { probabilities }) } }
+    return { output, activations: { queries, keys, values, mixed, ...(probabilities && { probabilities }) } }
   })
 }
 
@@ -95,20 +101,18 @@ export function attentionBackward(
     const output = kernels.matMul(gradient, mixed, true)
 
     const headGradient = group(toHeads(mixedGradient, shape, heads), shape)
-    const probabilities = kept ?? attend(kernels, queries, keys, tables.mask)
-    const valueGradient = kernels.batchMatMul(probabilities, headGradient, true)
     // Σ dP·P over the keys of a query is Σ dO·O over the width of a head (Dao et al., arXiv 2205.14135), a smaller sum.
     const sums = tf.sum(tf.reshape(tf.mul(mixedGradient, mixed), [sequences, length, heads, width]), 3)
     const sumsByHead = tf.reshape(tf.transpose(sums, [0, 2, 1]), [...queries.shape.slice(0, 3), 1])
-    const scoreGradient = tidy(() => {
-      const probabilityGradient = kernels.batchMatMul(headGradient, values, false, true)
-      return tf.mul<Tensor4D>(probabilities, tf.sub(probabilityGradient, sumsByHead))
-    })
-    const queryGradient = ungroup(kernels.batchMatMul(scoreGradient, keys), shape)
-    const keyGradient = kernels.batchMatMul(scoreGradient, queries, true)
+    const inputs = [queries, keys, values, headGradient, sumsByHead] as Tensor4D[]
+    const [queryGradient, keyGradient, valueGradient] = kept
+      ? mixBackward(kernels, inputs, kept)
+      : inChunks(shape, inputs, (some) =>
+          mixBackward(kernels, some, attend(kernels, some[0], some[1], tables.mask)),
+        )
 
     const turned = fromHeads(
-      tf.concat4d([queryGradient, keyGradient, valueGradient], 1),
+      tf.concat4d([ungroup(queryGradient, shape), keyGradient, valueGradient], 1),
       shape,
       heads + 2 * kvHeads,
     )
@@ -130,6 +134,48 @@ function jointWeights(
   shape: AttentionShape,
 ): Tensor2D {
   return tidy(() => kernels.gatherRows(tf.concat2d([query, key, value], 0), pairedRows(shape)))
+}
+
+/**
+ * Gradients of queries, keys and values.
+ *
+ * @param inputs queries, keys, values, the gradient of what was mixed, and the row sums Σ dP·P
+ */
+function mixBackward(
+  kernels: Kernels,
+  [queries, keys, values, gradient, sums]: readonly Tensor4D[],
+  probabilities: Tensor4D,
+): Tensor4D[] {
+  return tidy(() => {
+    const value = kernels.batchMatMul(probabilities, gradient, true)
+    const scores = tidy(() => {
+      const probabilityGradient = kernels.batchMatMul(gradient, values, false, true)
+      return tf.mul<Tensor4D>(probabilities, tf.sub(probabilityGradient, sums))
+    })
+    return [kernels.batchMatMul(scores, keys), kernels.batchMatMul(scores, queries, true), value]
+  })
+}
+
+/** Takes a few sequences at a time, so that their probabilities stay small. All tensors have B in front. */
+function inChunks(
+  { sequences, length, heads }: AttentionShape,
+  inputs: readonly Tensor4D[],
+  work: (inputs: readonly Tensor4D[]) => Tensor4D[],
+): Tensor4D[] {
+  const ends = attentionChunks(sequences, heads, length)
+  if (ends.length === 1) return work(inputs)
+  return tidy(() => {
+    const chunks = ends.map((end, i) => {
+      const start = ends[i - 1] ?? 0
+      return tidy(() => work(inputs.map((x) => tf.slice4d(x, [start, 0, 0, 0], [end - start, -1, -1, -1]))))
+    })
+    return chunks[0].map((_, output) =>
+      tf.concat4d(
+        chunks.map((chunk) => chunk[output]),
+        0,
+      ),
+    )
+  })
 }
 
 function attend(kernels: Kernels, queries: Tensor4D, keys: Tensor4D, mask: Tensor2D): Tensor4D {

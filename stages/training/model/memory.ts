@@ -6,15 +6,21 @@
 const float = 4
 const MiB = 2 ** 20
 
-/** Logits are made in chunks of this size: under 32 MiB, glibc's allocator hands out used memory again instead of fresh pages. */
-const logitChunkBytes = 24 * MiB
+/** No tensor is larger: under 32 MiB, glibc's allocator hands out used memory again instead of fresh pages. */
+const tensorBytes = 24 * MiB
+/** Attention probabilities that are not kept are made in chunks that fit a processor's cache. */
+const attentionChunkBytes = 8 * MiB
 /** Probabilities of next tokens in a step, and attention probabilities of a step, are kept up to this size each. */
 const keptBytes = 256 * MiB
 
 /** Ends of the chunks into which the head takes `tokens` rows of logits `[tokens, vocabulary]`, even in size. */
 export function logitChunks(tokens: number, vocabulary: number): number[] {
-  const chunks = Math.min(tokens, Math.ceil((tokens * vocabulary * float) / logitChunkBytes))
-  return Array.from({ length: chunks }, (_, i) => Math.round(((i + 1) * tokens) / chunks))
+  return chunkEnds(tokens, vocabulary, tensorBytes)
+}
+
+/** Ends of the chunks of sequences into which attention takes `[sequences, heads, length, length]` probabilities. */
+export function attentionChunks(sequences: number, heads: number, length: number): number[] {
+  return chunkEnds(sequences, heads * length * length, attentionChunkBytes)
 }
 
 /** Whether `[tokens, vocabulary]` probabilities wait for backward; else backward makes those of the kept tokens again. */
@@ -22,12 +28,22 @@ export function keepsTokenProbabilities(tokens: number, vocabulary: number): boo
   return tokens * vocabulary * float <= keptBytes
 }
 
-/** Whether the attention probabilities of all layers, `[sequences·heads, length, length]` each, wait for backward. */
+/**
+ * Whether the attention probabilities of all layers, `[sequences, heads, length, length]` each, wait for backward in one
+ * piece a layer.
+ */
 export function keepsAttentionProbabilities(
   layers: number,
   sequences: number,
   heads: number,
   length: number,
 ): boolean {
-  return layers * sequences * heads * length * length * float <= keptBytes
+  const bytes = sequences * heads * length * length * float
+  return bytes <= tensorBytes && layers * bytes <= keptBytes
+}
+
+/** Even chunks of at most `chunkBytes`, or of a row, of `rows` that are `columns` numbers wide. */
+function chunkEnds(rows: number, columns: number, chunkBytes: number): number[] {
+  const chunks = Math.min(rows, Math.ceil((rows * columns * float) / chunkBytes))
+  return Array.from({ length: chunks }, (_, i) => Math.round(((i + 1) * rows) / chunks))
 }

@@ -4,6 +4,7 @@ import { kernelsOf } from '../../../stages/training/backend/kernels.ts'
 import { attention, attentionBackward, causalMask } from '../../../stages/training/model/attention.ts'
 import { embed, embedBackward } from '../../../stages/training/model/embedding.ts'
 import { head, headBackward } from '../../../stages/training/model/head.ts'
+import { attentionChunks } from '../../../stages/training/model/memory.ts'
 import { mlp, mlpBackward } from '../../../stages/training/model/mlp.ts'
 import { rmsNorm, rmsNormBackward, scaleNorm } from '../../../stages/training/model/rms-norm.ts'
 import { rotary } from '../../../stages/training/model/rotary.ts'
@@ -116,6 +117,26 @@ await onEveryBackend((backend) => {
       expectAgreement([ours.input, query, key, value, out], automatic(reference, inputs, gradient))
     },
   )
+
+  test('attention a few sequences at a time is attention of all of them', () => {
+    const shape = { sequences: 3, length: 640, heads: 4, kvHeads: 2, width: 4 }
+    expect(attentionChunks(shape.sequences, shape.heads, shape.length).length).toBeGreaterThan(1)
+    const x = normal<tf.Rank.R2>([3 * 640, 16], 1)
+    const weights = {
+      query: normal<tf.Rank.R2>([16, 16], 2, 0.5),
+      key: normal<tf.Rank.R2>([8, 16], 3, 0.5),
+      value: normal<tf.Rank.R2>([8, 16], 4, 0.5),
+      output: normal<tf.Rank.R2>([16, 16], 5, 0.5),
+    }
+    const gradient = normal<tf.Rank.R2>([3 * 640, 16], 6)
+    const tables = { rotary: rotary(640, shape, 100), mask: causalMask(640, 2) }
+    const [whole, chunked] = [true, false].map((keep) => {
+      const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
+      const ours = attentionBackward(kernels(), gradient, x, weights, tables, shape, activations)
+      return [output, ours.input, ...Object.values(ours.weights)]
+    })
+    expectAgreement(chunked, whole)
+  })
 
   test.each([true, false])(
     'the head agrees with automatic differentiation where probabilities are kept: %s',
