@@ -1,3 +1,4 @@
+import type { Share } from '../stages/documents/unit.ts'
 import type { Interruption, Log } from '../stages/stage.ts'
 import type { Graph } from './graph/graph.ts'
 import { Progress } from './progress.ts'
@@ -5,19 +6,30 @@ import { run, type RunSummary } from './run.ts'
 
 const signals = ['SIGINT', 'SIGTERM'] as const
 
+export interface Execution {
+  /** Threads among which the units of a graph that is cut are divided. */
+  readonly workers?: number
+  readonly share?: Share
+  /** Called once the plan is written, before the first unit runs. */
+  onPlanned?(): Promise<void>
+}
+
 /**
  * Runs a graph for a person: shows progress on standard error and stops cleanly on SIGINT or SIGTERM. Where a stage has
  * something to save, it does so at the first signal, and the second one stops it at once.
- * @param workers threads among which the units of a graph that is cut are divided
  * @throws AbortError after such a signal.
  */
-export async function execute(graph: Graph, workers = 1): Promise<RunSummary & { progress: Progress }> {
+export async function execute(
+  graph: Graph,
+  { workers = 1, ...execution }: Execution = {},
+): Promise<RunSummary & { progress: Progress }> {
   const controller = new AbortController()
   const progress = new Progress()
   const interruption = new Signals(controller, progress.log)
   for (const signal of signals) process.on(signal, interruption.receive)
   try {
     const summary = await run(graph, {
+      ...execution,
       signal: controller.signal,
       interruption,
       workers,
@@ -34,7 +46,7 @@ export async function execute(graph: Graph, workers = 1): Promise<RunSummary & {
 class Signals implements Interruption {
   readonly #controller: AbortController
   readonly #log: Log
-  #isDeferred = false
+  #until: string | undefined
   #isWished = false
 
   constructor(controller: AbortController, log: Log) {
@@ -46,8 +58,8 @@ class Signals implements Interruption {
     return this.#isWished
   }
 
-  defer(): void {
-    this.#isDeferred = true
+  defer(until = 'this step and a checkpoint'): void {
+    this.#until = until
   }
 
   fulfil(): void {
@@ -55,8 +67,8 @@ class Signals implements Interruption {
   }
 
   readonly receive = (): void => {
-    if (!this.#isDeferred || this.#isWished) this.fulfil()
-    else this.#log('Stopping after this step and a checkpoint. A second signal stops at once.')
+    if (this.#until === undefined || this.#isWished) this.fulfil()
+    else this.#log(`Stopping after ${this.#until}. A second signal stops at once.`)
     this.#isWished = true
   }
 }

@@ -20,6 +20,8 @@ import { ohem } from '../stages/training/ohem.ts'
 import { optimize } from '../stages/training/optimize.ts'
 import { randomKeep } from '../stages/training/random-keep.ts'
 import { record } from '../stages/training/record.ts'
+import { sLoss } from '../stages/training/s-loss.ts'
+import { truncateLoss } from '../stages/training/truncate-loss.ts'
 
 /** Every stage that a graph can name, in the order in which data meets them. */
 const stages: readonly Stage[] = [
@@ -39,6 +41,8 @@ const stages: readonly Stage[] = [
   forward,
   ohem,
   randomKeep,
+  truncateLoss,
+  sLoss,
   backward,
   optimize,
   evaluate,

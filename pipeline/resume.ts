@@ -50,8 +50,8 @@ export async function resumedGraph(run: string, changes: readonly Assignment[], 
   return loadGraph(file, [
     ...changes,
     ...moved,
-    // The last batch of a run that was cut off after its last update carries the message that ends it.
-    ...idsOf('pack').map((id) => assign(id, 'from', Math.min(state.updates, state.steps - 1))),
+    // `pack` gives its last batch in any case: that of a run that was cut off after its last update ends it.
+    ...idsOf('pack').map((id) => assign(id, 'from', state.batches)),
     ...['forward', 'optimize'].flatMap(idsOf).map((id) => assign(id, 'resume', point.folder)),
   ])
 }

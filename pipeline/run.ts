@@ -1,11 +1,13 @@
-import { createHash } from 'node:crypto'
-import type { z } from 'zod'
-import type { Unit } from '../stages/documents/unit.ts'
-import type { Interruption, Log, StageContext, Stats } from '../stages/stage.ts'
+import { isOwn, type KeyedUnit, type Share, type UnfinishedUnit } from '../stages/documents/unit.ts'
+import type { Interruption, Log, PlanContext, StageContext, Stats, UnitState } from '../stages/stage.ts'
 import { UserError } from '../schemas/user-error.ts'
 import { runGraph } from './compose.ts'
-import { ancestors, type Graph, type GraphNode } from './graph/graph.ts'
+import type { Graph, GraphNode } from './graph/graph.ts'
+import { graphOfUnit } from './unit-graph.ts'
+import { identitiesOf } from './unit-keys.ts'
 import { runUnits } from './unit-pool.ts'
+
+type Options = Record<string, unknown>
 
 export interface RunOptions {
   readonly signal: AbortSignal
@@ -13,67 +15,108 @@ export interface RunOptions {
   readonly interruption?: Interruption
   /** Threads among which units are divided. */
   readonly workers: number
+  /** Which of several processes this one is, where they divide the units. */
+  readonly share?: Share
+  /** Called once the plan is written, before the first unit runs. */
+  onPlanned?(): Promise<void>
   /** Counters by node id. */
   stats(id: string): Stats
 }
 
 export interface RunSummary {
-  /** Units of input in all; 0 where the graph is not cut into units. */
+  /** Units of input that fall to this process; 0 where the graph is not cut into units. */
   readonly units: number
-  /** Units whose results were there already. */
+  /** Units whose results were there already, whole. */
   readonly reused: number
+  /** Units of which something was there already, such as text and tokens. */
+  readonly completed: number
 }
 
 /**
  * Runs a graph: once a unit where its source can be cut and its sink keeps units, else once.
- * Units that the sink already has are not run again.
+ * What the sink already has is not made again.
  */
 export async function run(graph: Graph, options: RunOptions): Promise<RunSummary> {
   const cut = findCut(graph)
   if (!cut) {
     await runGraph(graph, options.signal, (node, signal) => contextOf(node, options, signal))
-    return { units: 0, reused: 0 }
+    return { units: 0, reused: 0, completed: 0 }
   }
-  const { source, sink } = cut
-  const units = (await source.stage.units?.(contextOf(source, options, options.signal))) ?? []
-  // The sink counts by its version alone: where it writes does not change what it writes.
-  const identities = [
-    ...(await identitiesOf(ancestors(graph, sink.id))),
-    [sink.stage.name, sink.stage.version],
-  ]
-  const planned = units.map((unit) => ({ unit, key: keyOf(unit, identities) }))
-  const missing = await sink.stage.unfinished?.(planned, contextOf(sink, options, options.signal))
-  const todo = missing ? planned.filter(({ unit }) => missing.includes(unit)) : planned
+  const { planned, context } = await planUnits(graph, cut, options)
+  const own = planned.filter(({ unit }) => isOwn(unit.index, options.share))
+  const { stage } = cut.sink
+  const todo = (await stage.unfinished?.(planned, context)) ?? own.map(whole)
+  await options.onPlanned?.()
   const workers = Math.min(options.workers, todo.length)
+  const { interruption } = options
+  interruption?.defer(workers > 1 ? 'the units at hand' : 'the unit at hand')
   if (workers > 1) await runUnits(graph, todo, workers, options)
   else {
     for (const unit of todo) {
-      await runGraph(graph, options.signal, (node, signal) => ({
+      if (interruption?.wished) break
+      await runGraph(graphOfUnit(graph, unit.kept), options.signal, (node, signal) => ({
         ...contextOf(node, options, signal),
         ...unit,
       }))
     }
   }
-  await sink.stage.finished?.(contextOf(sink, options, options.signal))
-  return { units: units.length, reused: units.length - todo.length }
+  if (interruption?.wished) interruption.fulfil()
+  options.signal.throwIfAborted()
+  await stage.finished?.(context)
+  const completed = todo.filter(({ kept }) => kept.documents || kept.columns.length > 0).length
+  return { units: own.length, reused: own.length - todo.length, completed }
+}
+
+/** What there is of each unit, and what would run; nothing is changed. Undefined where the graph is not cut. */
+export async function unitStates(
+  graph: Graph,
+  options: RunOptions,
+): Promise<readonly UnitState[] | undefined> {
+  const cut = findCut(graph)
+  if (!cut?.sink.stage.states) return undefined
+  const { planned, context } = await planUnits(graph, cut, options)
+  return cut.sink.stage.states(planned, context)
+}
+
+interface Cut {
+  readonly source: GraphNode
+  readonly sink: GraphNode
+}
+
+async function planUnits(
+  graph: Graph,
+  { source, sink }: Cut,
+  options: RunOptions,
+): Promise<{ planned: readonly KeyedUnit[]; context: PlanContext<Options> }> {
+  const units = (await source.stage.units?.(contextOf(source, options, options.signal))) ?? []
+  const { columns, keysOf } = await identitiesOf(graph, sink)
+  return {
+    planned: units.map((unit) => ({ unit, keys: keysOf(unit) })),
+    context: { ...contextOf(sink, options, options.signal), columns },
+  }
+}
+
+function whole(unit: KeyedUnit): UnfinishedUnit {
+  return { ...unit, kept: { documents: false, columns: [] } }
 }
 
 function contextOf(
   node: GraphNode,
   options: RunOptions,
   signal: AbortSignal,
-): StageContext<Record<string, unknown>> {
-  const { log, interruption } = options
+): StageContext<Options> {
+  const { log, interruption, share } = options
   return {
     options: node.options,
     signal,
     log,
     stats: options.stats(node.id),
     ...(interruption && { interruption }),
+    ...(share && { share }),
   }
 }
 
-function findCut(graph: Graph): { source: GraphNode; sink: GraphNode } | undefined {
+function findCut(graph: Graph): Cut | undefined {
   const sink = graph.nodes.find((node) => 'unfinished' in node.stage)
   if (!sink) return undefined
   const sources = graph.nodes.filter(({ stage }) => stage.accepts.length === 0)
@@ -84,30 +127,4 @@ function findCut(graph: Graph): { source: GraphNode; sink: GraphNode } | undefin
     )
   }
   return { source, sink }
-}
-
-/** What the stages before the sink amount to, apart from the text: names, versions and options that matter. */
-async function identitiesOf(nodes: readonly GraphNode[]): Promise<unknown[]> {
-  return Promise.all(
-    nodes.map(async (node) => [
-      node.stage.name,
-      node.stage.version,
-      (await node.stage.identity?.(node.options)) ?? withoutCosmetics(node),
-    ]),
-  )
-}
-
-function withoutCosmetics({ stage, options }: GraphNode): Record<string, unknown> {
-  const { shape } = stage.options
-  return Object.fromEntries(
-    Object.entries(options)
-      .filter(([name]) => !(shape[name] as z.ZodType).meta()?.cosmetic)
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  )
-}
-
-function keyOf(unit: Unit, identities: readonly unknown[]): string {
-  return createHash('sha256')
-    .update(JSON.stringify([unit.hash, identities]))
-    .digest('hex')
 }

@@ -1,22 +1,17 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { UserError } from '../schemas/user-error.ts'
-import type { Unit } from '../stages/documents/unit.ts'
+import type { Share, UnfinishedUnit } from '../stages/documents/unit.ts'
 import type { Stats } from '../stages/stage.ts'
 import type { Graph } from './graph/graph.ts'
 import type { Assignment } from './graph/parse.ts'
 import type { RunOptions } from './run.ts'
 
-/** A unit and the key under which its results are kept. */
-export interface KeyedUnit {
-  readonly unit: Unit
-  readonly key: string
-}
-
 /** What a worker is given. It reads the graph for itself, since functions do not travel between threads. */
-export interface UnitTask extends KeyedUnit {
+export interface UnitTask extends UnfinishedUnit {
   readonly file: string
   readonly assignments: readonly Assignment[]
+  readonly share?: Share
   /** Takes the worker's reports, and brings it the word to stop. */
   readonly port: MessagePort
 }
@@ -32,7 +27,7 @@ export type Report =
  */
 export async function runUnits(
   { file, assignments }: Graph,
-  units: readonly KeyedUnit[],
+  units: readonly UnfinishedUnit[],
   workers: number,
   options: RunOptions,
 ): Promise<void> {
@@ -44,13 +39,15 @@ export async function runUnits(
     maxThreads: workers,
     concurrentTasksPerWorker: 1,
   })
-  const runUnit = async (unit: KeyedUnit) => {
+  const { share } = options
+  const runUnit = async (unit: UnfinishedUnit) => {
     const { port1, port2 } = new MessageChannel()
     const stop = () => port1.postMessage('stop')
     signal.addEventListener('abort', stop)
     port1.on('message', (report: Report) => take(report, options))
     try {
-      const mistake = await pool.run({ ...unit, file, assignments, port: port2 }, { transferList: [port2] })
+      const task = { ...unit, file, assignments, port: port2, ...(share && { share }) }
+      const mistake = await pool.run(task, { transferList: [port2] })
       if (mistake !== undefined) throw new UserError(mistake)
     } catch (error) {
       failed.abort(error)
@@ -64,7 +61,7 @@ export async function runUnits(
     const left = units.values()
     const work = async () => {
       for (const unit of left) {
-        if (signal.aborted) return
+        if (signal.aborted || options.interruption?.wished) return
         await runUnit(unit)
       }
     }

@@ -2,6 +2,8 @@ import { UserError } from '../schemas/user-error.ts'
 import type { Stats } from '../stages/stage.ts'
 import { runGraph } from './compose.ts'
 import { loadGraph } from './graph/load.ts'
+import { explainSystemError } from './system-error.ts'
+import { graphOfUnit } from './unit-graph.ts'
 import type { Report, UnitTask } from './unit-pool.ts'
 
 /**
@@ -9,11 +11,10 @@ import type { Report, UnitTask } from './unit-pool.ts'
  * @returns the message of a mistake of the user: an error's class is lost between threads.
  */
 export default async function runUnit({
-  unit,
-  key,
   file,
   assignments,
   port,
+  ...unit
 }: UnitTask): Promise<string | undefined> {
   const controller = new AbortController()
   port.on('message', () => controller.abort())
@@ -25,17 +26,17 @@ export default async function runUnit({
     expect: (...parameters) => report({ id, call: 'expect', parameters }),
   })
   try {
-    const graph = await loadGraph(file, assignments)
+    const graph = graphOfUnit(await loadGraph(file, assignments), unit.kept)
     await runGraph(graph, controller.signal, (node, signal) => ({
       options: node.options,
       signal,
       log: (log) => report({ log }),
       stats: statsOf(node.id),
-      unit,
-      key,
+      ...unit,
     }))
     return undefined
-  } catch (error) {
+  } catch (cause) {
+    const error = explainSystemError(cause) ?? cause
     if (error instanceof UserError) return error.message
     throw error
   } finally {

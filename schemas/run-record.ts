@@ -2,13 +2,13 @@
  * What a training run leaves in its folder:
  *
  *     graph.yaml          the graph with every option; `train graph.yaml` runs it again
- *     steps.jsonl         a StepRecord a line
+ *     steps.jsonl         a StepLine a line
  *     evaluations.jsonl   an Evaluation a line
  *     run.json            a RunRecord, written when the run has ended
  *     checkpoints/        a folder a checkpoint; what is in it, `TrainingState` says
  */
 
-/** One line of `steps.jsonl`: plain numbers about one training step. */
+/** Plain numbers about one training step. */
 export interface StepRecord {
   /** From 0. */
   readonly step: number
@@ -20,16 +20,45 @@ export interface StepRecord {
   readonly keepRatio: number
   /** Share of the tokens that had a weight above zero. */
   readonly keptFraction: number
-  /** Smallest loss kept, in nats (the row's mean at sequence granularity); null where selection has no threshold. */
+  /**
+   * Smallest score kept: the criterion's, which is the loss in nats unless the graph says otherwise, and at sequence
+   * granularity its mean over the row. Null where selection has no threshold, or had nothing to choose and so no scores.
+   */
   readonly threshold: number | null
+  /** Share of the tokens that were kept, by the curriculum's phase of their row. */
+  readonly keptByPhase: Readonly<Record<string, number>>
+  /**
+   * Share of the targets that were kept, by quarters of the step's targets: from those whose token occurs most often
+   * in the step to those whose token occurs least often, equally frequent tokens by their id. A token that reaches over
+   * a border counts in both quarters, in proportion.
+   */
+  readonly keptByFrequency: readonly [number, number, number, number]
+  /**
+   * Gini coefficient of the documents' gains, a gain being the sum of the weights that a document's targets have in the
+   * step's loss: 0 where every document of the step has the same, near 1 where one of many has all.
+   */
+  readonly documentGini: number
+  /** The token ids that the kept targets have most often: 16 at most, the most frequent first, of equals the smaller id. */
+  readonly mostKept: readonly number[]
   readonly learningRate: number
   /** Global norm before clipping. */
   readonly gradientNorm: number
   /** Tokens seen, B · T. */
   readonly tokens: number
+  /** For which the step waited for its batch, before it began. */
+  readonly waitingMs: number
   readonly forwardMs: number
   readonly backwardMs: number
   readonly stepMs: number
+}
+
+/** One line of `steps.jsonl`. */
+export interface StepLine extends StepRecord {
+  /**
+   * Share of `mostKept` that was in that of the step before, of the longer of the two: whether selection goes on with
+   * the same kinds of tokens, since two steps have no token in common. Null in step 0.
+   */
+  readonly overlap: number | null
 }
 
 /** One line of `evaluations.jsonl`: the model on held-out documents. */

@@ -1,9 +1,10 @@
-import { Field, makeData, RecordBatch, Schema, Struct, Uint32, type Data } from 'apache-arrow'
+import { Field, Float64, makeData, RecordBatch, Schema, Struct, Uint32, Uint8, type Data } from 'apache-arrow'
 import { documentColumns, documentsSchema } from './documents.ts'
-import { flagsColumn, metricColumns } from './scored.ts'
+import { flagsColumn, type MetricColumn, metricColumns, metricValues } from './scored.ts'
 import { tokenLists, tokenizerMetadata, tokenizerOf } from './tokenized.ts'
 
 const shardsKey = 'gradus.shards'
+const keyName = 'gradus.key'
 
 /** The schemas of a part's two files, whose rows are the same documents. */
 export interface PartSchemas {
@@ -13,29 +14,56 @@ export interface PartSchemas {
   readonly scores: Schema
 }
 
-/** Columns of a part, for batches of the given `scored` schema; `key` is what the part was made from. */
-export function partSchemas(scored: Schema, key: string): PartSchemas {
-  const metadata = () => new Map([tokenizerMetadata(tokenizerOf(scored)), ['gradus.key', key]])
-  const named = (name: string) => scored.fields.find((field) => field.name === name) as Field
+/** What a part and its columns were made from: equal keys mean equal contents. */
+export interface PartKeys {
+  /** Of everything in the part. */
+  readonly all: string
+  /** Of the tokens file. */
+  readonly tokens: string
+  /** Of a metric's columns. */
+  metric(name: string): string
+}
+
+/**
+ * Columns of a part, for batches of the given `scored` schema.
+ * @param metrics in their order; those that are kept from an earlier part are columns of `kept`, its scores file
+ */
+export function partSchemas(
+  scored: Schema,
+  metrics: readonly MetricColumn[],
+  keys: PartKeys,
+  kept?: Schema,
+): PartSchemas {
+  const metadata = (key: string) => new Map([tokenizerMetadata(tokenizerOf(scored)), [keyName, key]])
+  const named = (name: string) =>
+    [...scored.fields, ...(kept?.fields ?? [])].find((field) => field.name === name) as Field
   const documents = [...documentsSchema.fields.map(({ name }) => name), 'tokens']
-  const metrics = metricColumns(scored).flatMap(({ name }) => [name, flagsColumn(name)])
+  const scores = metrics.flatMap(({ name }) => {
+    const { type, metadata } = named(name)
+    const withKey = new Map([...metadata].filter(([name]) => name !== keyName)).set(keyName, keys.metric(name))
+    return [new Field(name, type, false, withKey), named(flagsColumn(name))]
+  })
   const lengths = ['bytes', 'tokens'].map((name) => new Field(name, new Uint32(), false))
   return {
-    tokens: new Schema(documents.map(named), metadata()),
-    scores: new Schema([named('hash'), ...lengths, ...metrics.map(named)], metadata()),
+    tokens: new Schema(documents.map(named), metadata(keys.tokens)),
+    scores: new Schema([named('hash'), ...lengths, ...scores], metadata(keys.all)),
   }
 }
 
-/** Splits a `scored` batch into the batches of a part's two files. */
+/**
+ * Splits a `scored` batch into the batches of a part's two files.
+ * @param kept the same documents in an earlier scores file, for the metrics that the batch lacks
+ */
 export function partBatches(
   schemas: PartSchemas,
   scored: RecordBatch,
+  kept?: RecordBatch,
 ): { tokens: RecordBatch; scores: RecordBatch } {
   const { texts } = documentColumns(scored)
   const { offsets } = tokenLists(scored)
   const counts = Uint32Array.from({ length: scored.numRows }, (_, row) => offsets[row + 1] - offsets[row])
   const bytes = Uint32Array.from({ length: scored.numRows }, (_, row) => texts.byteLength(row))
-  const columns = new Map(scored.schema.fields.map(({ name }, index) => [name, scored.data.children[index]]))
+  const columns = new Map([...(kept ? metricData(kept) : []), ...columnsOf(scored)])
   return {
     tokens: batchOf(schemas.tokens, scored.numRows, columns),
     scores: batchOf(
@@ -44,6 +72,11 @@ export function partBatches(
       new Map([...columns, ['bytes', uint32Data(bytes)], ['tokens', uint32Data(counts)]]),
     ),
   }
+}
+
+/** The documents of a batch of a tokens file, without their tokens. */
+export function documentsOf(batch: RecordBatch): RecordBatch {
+  return batchOf(documentsSchema, batch.numRows, new Map(columnsOf(batch)))
 }
 
 /** Columns of the `scores` edge kind: part and row, then those of a scores file. */
@@ -72,11 +105,10 @@ export function scoreColumns(batch: RecordBatch) {
     const index = batch.schema.fields.findIndex((field) => field.name === name)
     return (batch.data.children[index] as Data<Uint32>).values.subarray(0, batch.numRows)
   }
-  const hashes = batch.data.children[batch.schema.fields.findIndex(({ name }) => name === 'hash')]
   return {
     parts: column('part'),
     rows: column('row'),
-    hashes: (hashes.values as BigUint64Array).subarray(0, batch.numRows),
+    hashes: documentHashes(batch),
     /** UTF-8 bytes. */
     bytes: column('bytes'),
     /** Token counts, without a separator. */
@@ -84,11 +116,33 @@ export function scoreColumns(batch: RecordBatch) {
   }
 }
 
+/** `[rows]` view of the hashes of the documents' texts, in a batch of any kind that has them. */
+export function documentHashes(batch: RecordBatch): BigUint64Array {
+  const hashes = batch.data.children[batch.schema.fields.findIndex(({ name }) => name === 'hash')]
+  return (hashes.values as BigUint64Array).subarray(0, batch.numRows)
+}
+
 /** The folder of the shards that `scores` or `ordered` batches come from. */
 export function shardsFolder(schema: Schema): string {
   const folder = schema.metadata.get(shardsKey)
   if (folder === undefined) throw new Error(`The batches' schema has no \`${shardsKey}\`.`)
   return folder
+}
+
+function columnsOf(batch: RecordBatch): [string, Data][] {
+  return batch.schema.fields.map(({ name }, index) => [name, batch.data.children[index]])
+}
+
+/** The metrics' columns of a batch that was read from a file, without what pads them. */
+function metricData(batch: RecordBatch): [string, Data][] {
+  const length = batch.numRows
+  return metricColumns(batch.schema).flatMap(({ name }): [string, Data][] => {
+    const { values, flags } = metricValues(batch, name)
+    return [
+      [name, makeData({ type: new Float64(), length, nullCount: 0, data: values })],
+      [flagsColumn(name), makeData({ type: new Uint8(), length, nullCount: 0, data: flags })],
+    ]
+  })
 }
 
 function batchOf(schema: Schema, length: number, columns: ReadonlyMap<string, Data>): RecordBatch {

@@ -1,17 +1,22 @@
 import type { Evaluation, StepRecord } from './run-record.ts'
 
 /**
- * `training-state.json` in a checkpoint: what a run needs to go on from it, beside the model and the optimizer's
- * moments (`optimizer.safetensors`: `exp_avg` and `exp_avg_sq` of each parameter, as PyTorch names them).
+ * `training-state.json` in a checkpoint: what a run needs to go on from it, beside the model and what the optimizer
+ * remembers of each parameter (`optimizer.safetensors`: `exp_avg` and `exp_avg_sq` of AdamW, `exp_avg` of Lion,
+ * `momentum_buffer` of SGD, as PyTorch names them).
  */
 export interface TrainingState {
-  readonly version: 1
+  readonly version: 2
   /** Version of gradus that wrote it. */
   readonly gradus: string
-  /** Updates made: batch `updates` is the next one. */
+  /** Updates made. */
   readonly updates: number
-  /** Steps of the whole run. */
+  /** Updates of the whole run. */
   readonly steps: number
+  /** Batches seen, more than updates where several make one: batch `batches` is the next one. */
+  readonly batches: number
+  /** The optimizer's rule, which alone can go on with what the optimizer remembers. */
+  readonly optimizer: string
   /** `Batch.stream` of the batches so far; those to come must be of the same. */
   readonly stream: string
   /** What the last update did, for a run folder that did not hear of it. */

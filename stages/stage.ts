@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { EdgeItems, EdgeKind } from './edges.ts'
-import type { Unit } from './documents/unit.ts'
+import type { Kept, KeyedUnit, Share, UnfinishedUnit, Unit, UnitKeys } from './documents/unit.ts'
 
 /** Counters of one running stage; the progress display and the run record read them. */
 export interface Stats {
@@ -19,8 +19,11 @@ export type Log = (sentence: string) => void
 
 /** The user's wish to end a run before its end. It aborts the run at once, unless a stage has deferred it. */
 export interface Interruption {
-  /** From now on the wish waits for this stage, which looks at `wished` after every item that it has dealt with. */
-  defer(): void
+  /**
+   * From now on the wish waits for this stage, which looks at `wished` after every item that it has dealt with.
+   * @param until what is finished first, in the words of the message to the user
+   */
+  defer(until?: string): void
   readonly wished: boolean
   /** Aborts the run, for the stage that deferred the wish and has saved what there was to save. */
   fulfil(): void
@@ -36,12 +39,37 @@ export interface StageContext<Options> {
   readonly interruption?: Interruption
   /** The piece of input at hand, where the graph's source is cut into units; every other graph has none. */
   readonly unit?: Unit
-  /** What the unit's stages up to this one amount to: equal keys mean equal output. Present where `unit` is. */
-  readonly key?: string
+  /** What the unit's stages before the sink amount to. Present where `unit` is. */
+  readonly keys?: UnitKeys
+  /** What of the unit is there already. Present where `unit` is. */
+  readonly kept?: Kept
+  /** Which of several processes this one is, where they divide a plan. */
+  readonly share?: Share
 }
 
 /** What a source and a sink of a graph that is cut into units know outside of any single unit. */
-export type PlanContext<Options> = Omit<StageContext<Options>, 'unit' | 'key'>
+export interface PlanContext<Options> extends Omit<StageContext<Options>, 'unit' | 'keys' | 'kept'> {
+  /** For a sink: the columns that its documents are given by stages before it. */
+  readonly columns?: readonly Column[]
+}
+
+/** A column that a stage adds to documents: it can be kept when others are made anew. */
+export interface Column {
+  readonly name: string
+  /** Other such columns that it is made from. */
+  readonly madeFrom: readonly string[]
+  /** What else decides its values, the stage's version and the text left out. */
+  readonly identity: unknown
+  /** A file that readers of the column need beside it. */
+  readonly companion?: { readonly path: string; readonly sha256: string }
+}
+
+/** What a sink says of a unit before anything runs. */
+export interface UnitState extends UnfinishedUnit {
+  readonly isFinished: boolean
+  /** Why something has to be made, a phrase each; none where it is finished. */
+  readonly reasons: readonly string[]
+}
 
 export interface Remark {
   readonly path: readonly (string | number)[]
@@ -75,20 +103,35 @@ export interface StageDefinition<
    */
   identity?(options: z.output<Options>): Promise<unknown>
   /**
+   * The columns that the stage adds, where it leaves documents as they are and the columns that are there too. Each
+   * then has a key of its own, and the stage makes those alone that `kept` does not name.
+   */
+  columns?(options: z.output<Options>): Promise<readonly Column[]>
+  /**
    * What `lint` and `plan` tell the user of options that are right, such as that code of the user's own runs. Paths
    * begin at the options.
    */
   remarks?(options: z.output<Options>): readonly Remark[]
   /** Sources that can be cut: the units of the whole input, fixed before work starts. */
   units?(context: PlanContext<z.output<Options>>): Promise<readonly Unit[]>
+  /** Sinks of graphs that are cut: what is there of each unit. Changes nothing. */
+  states?(
+    units: readonly KeyedUnit[],
+    context: PlanContext<z.output<Options>>,
+  ): Promise<readonly UnitState[]>
   /**
-   * Sinks of graphs that are cut: given each unit's key, returns the units that still have to run, after writing
-   * down the plan and removing what no unit of it will claim.
+   * Sinks of graphs that are cut: returns the units of which something still has to be made, after writing down the
+   * plan and removing what no unit of it will claim.
    */
   unfinished?(
-    units: readonly { readonly unit: Unit; readonly key: string }[],
+    units: readonly KeyedUnit[],
     context: PlanContext<z.output<Options>>,
-  ): Promise<readonly Unit[]>
+  ): Promise<readonly UnfinishedUnit[]>
+  /** Sinks of graphs that are cut, where they keep documents: those of a unit, as batches of a kind. */
+  restore?(
+    kind: 'documents' | 'tokenized',
+    context: StageContext<z.output<Options>>,
+  ): AsyncGenerator<EdgeItems['documents'], void, undefined>
   /** Sinks of graphs that are cut: called once every unit is there. */
   finished?(context: PlanContext<z.output<Options>>): Promise<void>
   /** Yields batches; never changes one that it was given. */

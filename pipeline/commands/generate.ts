@@ -3,9 +3,9 @@ import { UserError } from '../../schemas/user-error.ts'
 import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
 import { type BackendChoice, backendChoices } from '../../stages/training/backend/backend.ts'
 import { openBackend } from '../../stages/training/backend/open-backend.ts'
-import { readCheckpoint } from '../../stages/training/checkpoint-folder.ts'
 import { generate as continueText } from '../../stages/training/generate.ts'
 import { Decoder } from '../../stages/training/model/decoder.ts'
+import { readNewestModel } from '../../stages/training/newest-model.ts'
 
 interface Flags {
   run: string
@@ -73,7 +73,8 @@ export const generate: CommandModule<object, Flags> = {
       }) as unknown as Argv<Flags>,
   async handler({ run, prompt, samples, backend, ...sampling }) {
     checkSampling(sampling)
-    const { config, tensors, endOfText, tokenizer: path } = await readCheckpoint(run)
+    const log = (sentence: string) => process.stderr.write(`${sentence}\n`)
+    const { config, tensors, endOfText, tokenizer: path } = await readNewestModel(run, log)
     const { tokenizer } = await openTokenizer(path)
     // A document's first token was predicted from the end of the one before it.
     const ids = [endOfText, ...(await tokenizer.encode(prompt, null, { addSpecialTokens: false })).getIds()]

@@ -2,6 +2,7 @@ import type { Argv, CommandModule } from 'yargs'
 import { loadGraph } from '../graph/load.ts'
 import type { Assignment } from '../graph/parse.ts'
 import { renderYaml } from '../graph/render.ts'
+import { planReport } from './plan-report.ts'
 import { withCounts } from './ngram-counting.ts'
 import { scoreFlags, scoreGraph } from './score-flags.ts'
 import { setFlag } from './set-flag.ts'
@@ -42,4 +43,5 @@ async function show({
     for (const { message } of stage.remarks?.(options) ?? []) process.stderr.write(`${message}\n`)
   }
   process.stdout.write(renderYaml(graph))
+  for (const line of await planReport(graph)) process.stdout.write(`# ${line}\n`)
 }

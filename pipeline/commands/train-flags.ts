@@ -1,6 +1,8 @@
 import type { Argv } from 'yargs'
 import { UserError } from '../../schemas/user-error.ts'
+import { backendChoices } from '../../stages/training/backend/backend.ts'
 import { presets } from '../../stages/training/model/config.ts'
+import { optimizerNames } from '../../stages/training/optimizers/options.ts'
 import type { Assignment } from '../graph/parse.ts'
 import { builtInGraph } from '../graphs.ts'
 import { setFlag } from './set-flag.ts'
@@ -13,9 +15,12 @@ export interface TrainFlags {
   ohemRatio: string | undefined
   granularity: 'sequence' | 'token' | undefined
   model: string | undefined
+  from: string | undefined
   steps: number | undefined
   rows: number | undefined
   length: number | undefined
+  accumulate: number | undefined
+  optimizer: string | undefined
   learningRate: number | undefined
   seed: number | undefined
   backend: string | undefined
@@ -29,9 +34,12 @@ const sugar = [
   'ohem-ratio',
   'granularity',
   'model',
+  'from',
   'steps',
   'rows',
   'length',
+  'accumulate',
+  'optimizer',
   'learning-rate',
   'seed',
 ] as const
@@ -62,13 +70,27 @@ export function trainFlags(yargs: Argv): Argv<TrainFlags> {
       choices: Object.keys(presets),
       describe: 'Sizes of a known model, by its number of parameters [default: dim 128, 4 layers, 4 heads]',
     })
+    .option('from', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Go on with a trained model: a run, a checkpoint, or the folder of a Llama model',
+    })
     .option('steps', { type: 'number', requiresArg: true, describe: 'Training steps [default: 300]' })
-    .option('rows', { type: 'number', requiresArg: true, describe: 'Sequences a step [default: 16]' })
+    .option('rows', { type: 'number', requiresArg: true, describe: 'Sequences a batch [default: 16]' })
     .option('length', { type: 'number', requiresArg: true, describe: 'Tokens a sequence [default: 128]' })
+    .option('accumulate', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'Batches a step, for more sequences than memory holds at once [default: 1]',
+    })
+    .option('optimizer', {
+      choices: optimizerNames,
+      describe: 'How gradients change the model [default: adamw]',
+    })
     .option('learning-rate', {
       type: 'number',
       requiresArg: true,
-      describe: 'Peak learning rate [default: 0.003]',
+      describe: 'Peak learning rate [default: 0.003; lion 0.001, sgd 0.1]',
     })
     .option('seed', {
       type: 'number',
@@ -76,7 +98,7 @@ export function trainFlags(yargs: Argv): Argv<TrainFlags> {
       describe: 'Seed of order, initial weights and selection [default: 1]',
     })
     .option('backend', {
-      choices: ['auto', 'tensorflow', 'wasm'] as const,
+      choices: backendChoices,
       describe: 'What computes [default: the first that works]',
     })
     .options(setFlag) as unknown as Argv<TrainFlags>
@@ -102,19 +124,22 @@ export function trainGraph(flags: TrainFlags): { file: string; assignments: Assi
       '`train` needs --shards, the folder that `score` wrote, and --out, a folder for the run; or the path of a graph.',
     )
   }
-  const { rows = 16, length = 128, steps = 300, seed = 1 } = flags
+  const { rows = 16, length = 128, steps = 300, accumulate = 1, seed = 1 } = flags
   const order = flags.curriculum === undefined ? 'random' : flags.curriculum || 'warm-up'
   return {
     file: builtInGraph('train'),
     assignments: [
       at('read', 'shards', flags.shards),
       at('order', 'order', order),
-      at('order', 'tokens', steps * rows * length),
+      at('order', 'tokens', steps * accumulate * rows * length),
       at('order', 'seed', seed),
       { path: ['stages', 'pack', 'with'], value: { rows, length } },
       at('forward', 'seed', seed),
       ...(flags.model === undefined ? [] : [at('forward', 'preset', flags.model)]),
+      ...(flags.from === undefined ? [] : [at('forward', 'from', flags.from)]),
       ...selection(flags),
+      ...(flags.accumulate === undefined ? [] : [at('optimize', 'accumulate', accumulate)]),
+      ...(flags.optimizer === undefined ? [] : [at('optimize', 'optimizer', flags.optimizer)]),
       ...(flags.learningRate === undefined ? [] : [at('optimize', 'peak', flags.learningRate)]),
       at('optimize', 'warm-up', Math.ceil(steps / 10)),
       at('checkpoint', 'to', flags.out),
@@ -147,11 +172,11 @@ function backendOf({ backend }: TrainFlags): Assignment[] {
   return backend === undefined ? [] : [at('forward', 'backend', backend)]
 }
 
-function selection({ ohemRatio, granularity = 'sequence' }: TrainFlags): Assignment[] {
+function selection({ ohemRatio, granularity = 'sequence', seed = 1 }: TrainFlags): Assignment[] {
   const path = ['stages', 'ohem']
   if (ohemRatio === undefined) return [{ path, value: undefined }]
   const keep = Number.isNaN(Number(ohemRatio)) ? ohemRatio : Number(ohemRatio)
-  return [{ path: [...path, 'with'], value: { keep, granularity } }]
+  return [{ path: [...path, 'with'], value: { keep, granularity, seed } }]
 }
 
 function at(stage: string, option: string, value: unknown): Assignment {

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CommandModule } from 'yargs'
@@ -6,6 +5,7 @@ import { UserError } from '../../schemas/user-error.ts'
 import { replaceFile } from '../../stages/replace-file.ts'
 import { listCheckpoints, updatesOf } from '../../stages/training/checkpoint-folder.ts'
 import { execute } from '../execute.ts'
+import { type FolderLock, lockFolder } from '../folder-lock.ts'
 import type { Graph } from '../graph/graph.ts'
 import { loadGraph } from '../graph/load.ts'
 import { renderYaml } from '../graph/render.ts'
@@ -25,8 +25,9 @@ export const train: CommandModule<object, Flags> = {
       describe: 'Folder of a run that was stopped or killed, which goes on as if it had not been',
     }),
   async handler(flags) {
-    const { graph, folder } =
+    const { graph, folder, lock } =
       flags.resume === undefined ? await newRun(flags) : await oldRun(flags.resume, flags)
+    await using _lock = lock
     if (graph) {
       try {
         await execute(graph)
@@ -47,21 +48,28 @@ interface Job {
   /** Undefined where nothing is left to do. */
   readonly graph: Graph | undefined
   readonly folder: string | undefined
+  /** Keeps other processes out of that folder. */
+  readonly lock: FolderLock | undefined
 }
 
 async function newRun(flags: TrainFlags): Promise<Job> {
   const { file, assignments } = trainGraph(flags)
   const graph = await loadGraph(file, assignments)
   const folder = optionOf(graph, 'record', 'to')
-  if (folder === undefined) return { graph, folder }
+  if (folder === undefined) return { graph, folder, lock: undefined }
+  return locked(folder, async () => {
+    await startFolder(folder, graph)
+    return graph
+  })
+}
+
+async function startFolder(folder: string, graph: Graph): Promise<void> {
   if (['steps.jsonl', 'checkpoints'].some((name) => existsSync(join(folder, name)))) {
     throw new UserError(
       `\`${folder}\` already holds a run, which stays as it is. Give another folder, or go on with that run by --resume ${folder}.`,
     )
   }
-  await mkdir(folder, { recursive: true })
   await replaceFile(join(folder, 'graph.yaml'), (file) => file.writeFile(renderYaml(graph)))
-  return { graph, folder }
 }
 
 async function oldRun(folder: string, flags: TrainFlags): Promise<Job> {
@@ -69,9 +77,21 @@ async function oldRun(folder: string, flags: TrainFlags): Promise<Job> {
   const log = (sentence: string) => process.stderr.write(`${sentence}\n`)
   if (existsSync(join(folder, 'run.json'))) {
     log(`\`${folder}\` holds a run that has reached its end.`)
-    return { graph: undefined, folder }
+    return { graph: undefined, folder, lock: undefined }
   }
-  return { graph: await resumedGraph(folder, changes, log), folder }
+  if (!existsSync(folder)) return { graph: await resumedGraph(folder, changes, log), folder, lock: undefined }
+  return locked(folder, () => resumedGraph(folder, changes, log))
+}
+
+/** Keeps other processes out of a run's folder from before its graph is made until its end. */
+async function locked(folder: string, makeGraph: () => Promise<Graph>): Promise<Job> {
+  const lock = await lockFolder(folder)
+  try {
+    return { graph: await makeGraph(), folder, lock }
+  } catch (error) {
+    await lock[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 /** One sentence for a run that was stopped; undefined where it has no records or keeps no checkpoints. */

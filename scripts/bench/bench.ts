@@ -5,7 +5,10 @@ import { parseArgs } from 'node:util'
 const benchmarks: Readonly<
   Record<string, () => Promise<{ run(files: readonly string[]): Promise<object> }>>
 > = {
+  faults: () => import('./faults.ts'),
+  fuzz: () => import('./fuzz.ts'),
   metrics: () => import('./metrics.ts'),
+  order: () => import('./order.ts'),
   score: () => import('./score.ts'),
   shards: () => import('./shards.ts'),
   train: () => import('./train.ts'),

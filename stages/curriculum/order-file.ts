@@ -1,11 +1,13 @@
 import { mkdir, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { RecordBatch, type Schema } from 'apache-arrow'
+import { basename, dirname } from 'node:path'
+import { RecordBatch, Schema } from 'apache-arrow'
 import { type OrderReport, orderReport, orderSchema } from '../../schemas/order.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { readArrowFile, readArrowSchema } from '../shards/arrow-file-reader.ts'
 import { ArrowFileWriter } from '../shards/arrow-file-writer.ts'
 import { syncToDisk } from '../replace-file.ts'
+
+const nameKey = 'gradus.name'
 
 /** Writes an order, whole or not at all. */
 export async function writeOrder(
@@ -16,9 +18,11 @@ export async function writeOrder(
   await mkdir(dirname(path), { recursive: true })
   // Several runs may make the same order at once: each under a name of its own.
   const own = `${path}.${process.pid}`
-  const writer = await ArrowFileWriter.create(own, schema)
+  // The name stands for what is ordered: a file that lies under another one belongs to other shards.
+  const named = new Schema(schema.fields, new Map([...schema.metadata, [nameKey, basename(path)]]))
+  const writer = await ArrowFileWriter.create(own, named)
   try {
-    for (const batch of batches) await writer.write(batch)
+    for (const batch of batches) await writer.write(new RecordBatch(named, batch.data))
     await writer.finish()
   } finally {
     await writer.discard()
@@ -29,7 +33,11 @@ export async function writeOrder(
 
 /** What the order at `path` amounts to. */
 export async function readOrderReport(path: string): Promise<OrderReport> {
-  return orderReport(await intact(path, () => readArrowSchema(path)))
+  const schema = await intact(path, () => readArrowSchema(path))
+  if (schema.metadata.get(nameKey) === basename(path)) return orderReport(schema)
+  throw new UserError(
+    `The order \`${path}\` belongs to other shards or options: remove the file, and the next run makes it anew.`,
+  )
 }
 
 /** The order's batches, one in memory at a time, as those of the documents in the folder `shards`. */

@@ -1,14 +1,69 @@
 import { z } from 'zod'
 import { pacings } from '../training/schedules/pacing.ts'
-import type { OrderSettings } from './orders/order.ts'
+import {
+  bestSignals,
+  type DifficultyWeights,
+  namedDifficulty,
+  suggestedDifficulties,
+} from './difficulty-presets.ts'
+import { measures, type OrderSettings } from './orders/order.ts'
 import { type OrderName, orders } from './orders/orders.ts'
 
-/** The three signals that arXiv 2506.11300 finds best, alike in weight. */
-const defaultDifficulty = { 'compression-ratio': 1, mtld: 1, flesch: 1 }
-
-const defaultSettings: OrderSettings = { groups: 10, pacing: 'linear', share: 0.3, until: 0.2 }
-
 const names = Object.keys(orders) as OrderName[]
+
+/** The orders that read a setting, with its default in each. */
+function takers(setting: keyof OrderSettings): [OrderName, unknown][] {
+  return names
+    .map((name): [OrderName, unknown] => [name, orders[name].defaults[setting]])
+    .filter(([, value]) => value !== undefined)
+}
+
+function described<T extends z.ZodType>(setting: keyof OrderSettings, type: T, meaning: string) {
+  const defaults = takers(setting).map(([order, value]) => `${order}: ${String(value)}`)
+  return type.optional().describe(`${meaning} [default by order: ${defaults.join(', ')}]`)
+}
+
+const settings = {
+  groups: described(
+    'groups',
+    z
+      .int()
+      .min(1)
+      .max(2 ** 16),
+    'Groups of equal size into which difficulty is cut',
+  ),
+  pacing: described('pacing', z.enum(pacings), 'How fast the corpus opens'),
+  by: described('by', z.enum(measures), 'Whether groups and pools are measured in tokens or documents'),
+  share: described(
+    'share',
+    z.number().gte(0.001).lte(1),
+    'Share of the corpus that counts as easy, or that the pool begins with',
+  ),
+  until: described('until', z.number().gte(0).lte(1), 'Progress in [0, 1] at which the phase ends'),
+  segments: described(
+    'segments',
+    z
+      .int()
+      .min(1)
+      .max(2 ** 16),
+    'How often the run goes through all difficulties',
+  ),
+  peak: described('peak', z.number().gte(0).lte(1), 'Progress in [0, 1] at which the hardest documents come'),
+  cycles: described('cycles', z.int().min(1).max(100), 'How often the pool grows to everything'),
+  alpha: described(
+    'alpha',
+    z.number().gte(0.1).lte(0.9),
+    'Size of a pool over that of the next larger one, between 0.1 and 0.9',
+  ),
+} satisfies Record<keyof OrderSettings, z.ZodType>
+
+const settingNames = Object.keys(settings) as (keyof OrderSettings)[]
+
+const weights = z
+  .record(z.string(), z.number().gte(0, { error: 'a weight must not be below zero' }))
+  .refine((weights) => Object.values(weights).some((weight) => weight > 0), {
+    error: 'at least one weight must be above zero',
+  })
 
 export const orderOptions = z
   .strictObject({
@@ -17,13 +72,10 @@ export const orderOptions = z
       .default('random')
       .describe(names.map((name) => `${name}: ${orders[name].summary}`).join(' ')),
     difficulty: z
-      .record(z.string(), z.number().gte(0))
-      .refine((weights) => Object.values(weights).some((weight) => weight > 0), {
-        error: 'at least one weight must be above zero',
-      })
+      .union([z.string().min(1), weights])
       .optional()
       .describe(
-        'Weight of each metric in the mean of ranks that is the difficulty [default: compression-ratio, mtld, flesch alike]',
+        `A metric, such as ${suggestedDifficulties.slice(1).join(', ')}; or best-signals, the mean rank of the first three; or a weight for each metric in the mean of ranks [default: best-signals]`,
       ),
     tokens: z
       .int()
@@ -36,39 +88,16 @@ export const orderOptions = z
       .lt(2 ** 32)
       .default(1)
       .describe('Another seed gives another shuffle'),
-    groups: z
-      .int()
-      .min(1)
-      .max(2 ** 16)
-      .optional()
-      .describe(
-        `Order phases: groups of equal size into which difficulty is cut [default: ${defaultSettings.groups}]`,
-      ),
-    pacing: z
-      .enum(pacings)
-      .optional()
-      .describe(`Order phases: how fast groups open [default: ${defaultSettings.pacing}]`),
-    share: z
-      .number()
-      .gt(0)
-      .lte(1)
-      .optional()
-      .describe(`Order warm-up: share of the tokens that counts as easy [default: ${defaultSettings.share}]`),
-    until: z
-      .number()
-      .gte(0)
-      .lte(1)
-      .optional()
-      .describe(`Order warm-up: progress in [0, 1] at which it ends [default: ${defaultSettings.until}]`),
+    ...settings,
   })
   .superRefine((options, context) => {
-    for (const name of Object.keys(defaultSettings) as (keyof OrderSettings)[]) {
-      if (options[name] === undefined || orders[options.order].takes.includes(name)) continue
-      const takers = names.filter((order) => orders[order].takes.includes(name))
+    for (const name of settingNames) {
+      if (options[name] === undefined || name in orders[options.order].defaults) continue
+      const others = takers(name).map(([order]) => order)
       context.addIssue({
         code: 'custom',
         path: [name],
-        message: `\`${name}\` belongs to order ${takers.join(', ')}; order ${options.order} has no use for it`,
+        message: `\`${name}\` belongs to order ${others.join(', ')}; order ${options.order} has no use for it`,
       })
     }
   })
@@ -79,33 +108,29 @@ export type OrderOptions = z.output<typeof orderOptions>
 export function difficultyWeights(
   { order, difficulty }: OrderOptions,
   available: readonly string[],
-): Readonly<Record<string, number>> {
+): DifficultyWeights {
+  if (typeof difficulty === 'string') return namedDifficulty(difficulty)
   if (difficulty) return Object.fromEntries(Object.entries(difficulty).filter(([, weight]) => weight > 0))
   // A random order needs no difficulty: it must not ask for metrics that nobody named.
   if (order === 'random') {
-    return Object.fromEntries(Object.entries(defaultDifficulty).filter(([name]) => available.includes(name)))
+    return Object.fromEntries(Object.entries(bestSignals).filter(([name]) => available.includes(name)))
   }
-  return defaultDifficulty
+  return bestSignals
 }
 
-/** The settings with their defaults. */
-export function orderSettings(options: OrderOptions): OrderSettings {
-  const { groups, pacing, share, until } = defaultSettings
-  return {
-    groups: options.groups ?? groups,
-    pacing: options.pacing ?? pacing,
-    share: options.share ?? share,
-    until: options.until ?? until,
-  }
+/** The settings that the order reads, its own defaults filled in. */
+export function orderSettings(options: OrderOptions): Partial<OrderSettings> {
+  const { defaults } = orders[options.order]
+  return Object.fromEntries(
+    Object.entries(defaults).map(([name, value]) => [name, options[name as keyof OrderSettings] ?? value]),
+  )
 }
 
 /** The options that the order depends on, defaults included: what its key and its report hold. */
 export function effectiveOptions(
   options: OrderOptions,
-  weights: Readonly<Record<string, number>>,
+  weights: DifficultyWeights,
 ): Readonly<Record<string, unknown>> {
-  const settings = orderSettings(options)
-  const taken = orders[options.order].takes.map((name) => [name, settings[name]] as const)
   const difficulty = Object.fromEntries(Object.entries(weights).sort(([a], [b]) => (a < b ? -1 : 1)))
-  return { order: options.order, seed: options.seed, difficulty, ...Object.fromEntries(taken) }
+  return { order: options.order, seed: options.seed, difficulty, ...orderSettings(options) }
 }

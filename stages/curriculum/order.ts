@@ -19,9 +19,10 @@ import {
   type OrderOptions,
   orderSettings,
 } from './order-options.ts'
+import type { OrderSettings } from './orders/order.ts'
 import { orders } from './orders/orders.ts'
 
-const version = 1
+const version = 2
 
 export const order = defineStage({
   name: 'order',
@@ -75,10 +76,12 @@ async function makeOrder(
   tokens: number,
 ): Promise<void> {
   const { lengths, metrics } = scores
-  const settings = orderSettings(options)
-  if (options.order === 'phases' && settings.groups > lengths.length) {
+  // An order reads no setting but those that it has a default for.
+  const settings = orderSettings(options) as OrderSettings
+  for (const name of ['groups', 'segments'] as const) {
+    if (!(settings[name] > lengths.length)) continue
     throw new UserError(
-      `Order phases cannot cut ${lengths.length} documents into ${settings.groups} groups. Lower \`groups\`, or score more text.`,
+      `Order ${options.order} cannot cut ${lengths.length} documents into ${settings[name]} ${name}. Lower \`${name}\`, or score more text.`,
     )
   }
   const { hardness, ascending } = difficulty(

@@ -5,23 +5,36 @@ import { shardsFolder } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { openShards } from '../shards/open-shards.ts'
 import { defineStage } from '../stage.ts'
+import { lengthGrowthOption } from '../training/schedules/sequence-length.ts'
 import { PackedStream, type StreamLayout } from './packed-stream.ts'
 import { openShardTokens, type ShardTokens } from './shard-tokens.ts'
 
-export const pack = defineStage({
-  name: 'pack',
-  summary: 'Pack ordered documents into batches of rows of equal length.',
-  version: 1,
-  accepts: ['ordered'],
-  emits: 'batches',
-  options: z.strictObject({
+const options = z
+  .strictObject({
     rows: z.int().positive().default(16).describe('Sequences a batch'),
     length: z.int().positive().default(128).describe('Tokens that a sequence predicts'),
+    grow: lengthGrowthOption.optional(),
     from: z.int().min(0).default(0).meta({
       description: 'Step of the first batch, as `train --resume` sets it; the last step at most.',
       cosmetic: true,
     }),
-  }),
+  })
+  .superRefine(({ rows, length, grow }, context) => {
+    if (!grow || (grow.from <= length && (rows * length) % grow.from === 0)) return
+    context.addIssue({
+      code: 'custom',
+      path: ['grow', 'from'],
+      message: `it must be at most \`length\` and divide the ${rows * length} tokens of a batch`,
+    })
+  })
+
+export const pack = defineStage({
+  name: 'pack',
+  summary: 'Pack ordered documents into batches of rows of equal length, which may grow while the run lasts.',
+  version: 1,
+  accepts: ['ordered'],
+  emits: 'batches',
+  options,
   async *run(ordered, { options, signal, stats, log }) {
     let shards: ShardTokens | undefined
     let layout: StreamLayout | undefined
@@ -49,9 +62,10 @@ export const pack = defineStage({
             'Lower `rows` or `length`, raise the order’s `tokens`, or score more text.',
         )
       }
-      const stream = new PackedStream(layout, shards.store, tokens, options, shards.corpus)
-      const { rows, length, from } = options
-      const name = hash.update(JSON.stringify([shards.key, tokens, rows, length])).digest('hex')
+      const stream = new PackedStream(layout, shards.store, tokens, options, shards.corpus, options.grow)
+      const { rows, length, grow, from } = options
+      const cut = grow ? [rows, length, grow] : [rows, length]
+      const name = hash.update(JSON.stringify([shards.key, tokens, ...cut])).digest('hex')
       for (let step = Math.min(from, stream.steps - 1); step < stream.steps; step++) {
         signal.throwIfAborted()
         yield { ...stream.readBatch(step), stream: name }

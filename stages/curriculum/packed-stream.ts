@@ -1,4 +1,5 @@
 import type { Batch, CorpusDescription } from '../training/messages.ts'
+import { type LengthGrowth, sequenceLength } from '../training/schedules/sequence-length.ts'
 import { overlappingRows } from './rows.ts'
 import type { TokenStore } from './token-store.ts'
 
@@ -28,6 +29,7 @@ export interface BatchShape {
  */
 export class PackedStream {
   readonly steps: number
+  readonly #growth: LengthGrowth | undefined
   readonly #layout: StreamLayout
   readonly #store: Pick<TokenStore, 'read'>
   readonly #corpus: CorpusDescription
@@ -35,6 +37,7 @@ export class PackedStream {
 
   /**
    * @param tokens how many tokens are to be predicted at most; the stream is longer by one or more.
+   * @param shape of every batch; where lengths grow, of the last one. All have as many tokens.
    */
   constructor(
     layout: StreamLayout,
@@ -42,7 +45,9 @@ export class PackedStream {
     tokens: number,
     shape: BatchShape,
     corpus: CorpusDescription,
+    growth?: LengthGrowth,
   ) {
+    this.#growth = growth
     this.#layout = layout
     this.#store = store
     this.#corpus = corpus
@@ -51,8 +56,8 @@ export class PackedStream {
   }
 
   /** The batch of a step, from 0. A pure function of order and step: a resumed run reads what a broken one would have. */
-  readBatch(step: number): Omit<Batch, 'stream'> {
-    const { rows, length } = this.#shape
+  readBatch(step: number): Omit<Batch, 'stream'> & { readonly longest?: BatchShape } {
+    const { rows, length } = this.#shapeOf(step)
     const { hardness, phases } = this.#layout
     const { tokens: stream, documents: owners } = this.#read(step * rows * length, rows * length + 1)
     const rowHardness = new Float32Array(rows)
@@ -72,7 +77,15 @@ export class PackedStream {
       hardness: rowHardness,
       phases: rowPhases,
       corpus: this.#corpus,
+      ...(this.#growth && { longest: this.#shape }),
     }
+  }
+
+  #shapeOf(step: number): BatchShape {
+    const { rows, length } = this.#shape
+    if (!this.#growth) return this.#shape
+    const grown = sequenceLength(this.#growth, length, rows * length, step / this.steps)
+    return { rows: (rows * length) / grown, length: grown }
   }
 
   /** `count` tokens of the stream from `first`, each with the position in the order of its document. */

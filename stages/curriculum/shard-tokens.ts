@@ -12,7 +12,7 @@ import type { CorpusDescription } from '../training/messages.ts'
 import { openTokenStore, type TokenStore, writeTokenStore } from './token-store.ts'
 
 /** Raised when the same tokens would be stored in another way. */
-const storeVersion = 1
+const storeVersion = 2
 
 /** The tokens of a corpus, any document of it at hand. The caller closes the store. */
 export interface ShardTokens {

@@ -1,7 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { type TokenIds, tokenIds, type TokenLists } from '../../schemas/tokenized.ts'
+import { UserError } from '../../schemas/user-error.ts'
 import { replaceFile } from '../replace-file.ts'
+import { blockBytes, BlockChecksums } from './block-checksums.ts'
 
 /** What a token store holds. */
 export interface TokenStoreFacts {
@@ -14,7 +18,8 @@ export interface TokenStoreFacts {
 
 /**
  * Writes documents' tokens uncompressed, each document followed by a separator, and behind them all each document's
- * length (uint32). The file is flat and little-endian: any document is a single read, at a place that is known.
+ * length (uint32). The file is flat and little-endian: any document is a single read, at a place that is known. At its
+ * end are checksums (uint32): of each block of tokens, and one of the file's name, the lengths and those checksums.
  */
 export async function writeTokenStore(
   path: string,
@@ -24,14 +29,20 @@ export async function writeTokenStore(
 ): Promise<void> {
   const lengths = new Uint32Array(facts.documents)
   let documents = 0
+  const blocks = new BlockChecksums()
   const write = async (file: FileHandle) => {
     for await (const list of lists) {
-      await writeAll(file, separated(list, separator, facts.vocabulary))
+      const flat = separated(list, separator, facts.vocabulary)
+      blocks.update(bytesOf(flat))
+      await writeAll(file, flat)
       for (let row = 0; row + 1 < list.offsets.length; row++) {
         lengths[documents++] = list.offsets[row + 1] - list.offsets[row] + 1
       }
     }
+    const checksums = blocks.finish()
     await writeAll(file, lengths)
+    await writeAll(file, checksums)
+    await writeAll(file, Uint32Array.of(endChecksum(path, lengths, checksums)))
   }
   // Several runs may start on the same shards at once.
   await replaceFile(path, write, `${path}.${process.pid}.partial`)
@@ -42,7 +53,10 @@ export interface TokenStore {
   readonly vocabulary: number
   /** `[documents + 1]` where each document begins, counted in tokens and separators; the last entry is the end. */
   readonly starts: Float64Array
-  /** Fills `into` with the tokens from `start`. Synchronous: from the system's file cache a read takes about 1 µs. */
+  /**
+   * Fills `into` with the tokens from `start`. Synchronous: from the system's file cache a read takes about 1 µs.
+   * @throws UserError where the tokens are not those that were written.
+   */
   read(start: number, into: Int32Array): void
   close(): void
 }
@@ -56,15 +70,33 @@ export async function openTokenStore(path: string, facts: TokenStoreFacts): Prom
     ({ size }) => size,
     () => undefined,
   )
-  if (size !== tokenBytes + 4 * documents) return undefined
-  const starts = startsOf(await readLengths(path, documents, tokenBytes))
+  const blocks = Math.ceil(tokenBytes / blockBytes)
+  if (size !== tokenBytes + 4 * (documents + blocks + 1)) return undefined
+  const numbers = await readNumbers(path, documents + blocks + 1, tokenBytes)
+  const [lengths, checksums] = [numbers.subarray(0, documents), numbers.subarray(documents, -1)]
+  if (numbers[documents + blocks] !== endChecksum(path, lengths, checksums)) return undefined
+  const starts = startsOf(lengths)
   const file = openSync(path, 'r')
   let buffer = tokenIds(vocabulary, 4096)
+  const isChecked = new Uint8Array(blocks)
+  const block = Buffer.allocUnsafe(blockBytes)
+  const check = (from: number, to: number) => {
+    for (let at = Math.floor(from / blockBytes); at * blockBytes < to; at++) {
+      if (isChecked[at] === 1) continue
+      const length = Math.min(blockBytes, tokenBytes - at * blockBytes)
+      const read = readSync(file, block, 0, length, at * blockBytes)
+      if (read !== length || crc32(block.subarray(0, length)) !== checksums[at]) {
+        throw new UserError(`\`${path}\` is damaged: remove the file, and the next run makes it anew.`)
+      }
+      isChecked[at] = 1
+    }
+  }
   return {
     vocabulary,
     starts,
     read(start, into) {
       if (buffer.length < into.length) buffer = tokenIds(vocabulary, into.length)
+      check(start * width, (start + into.length) * width)
       const read = readSync(file, buffer, 0, into.length * width, start * width)
       if (read !== into.length * width) throw new Error(`\`${path}\` ended at token ${start + read / width}.`)
       into.set(buffer.subarray(0, into.length))
@@ -92,20 +124,29 @@ async function writeAll(file: FileHandle, { buffer, byteOffset, byteLength }: To
   }
 }
 
-async function readLengths(path: string, documents: number, position: number): Promise<Uint32Array> {
-  const lengths = new Uint32Array(documents)
-  const bytes = new Uint8Array(lengths.buffer)
+async function readNumbers(path: string, count: number, position: number): Promise<Uint32Array> {
+  const numbers = new Uint32Array(count)
+  const bytes = new Uint8Array(numbers.buffer)
   const file = await open(path)
   try {
     for (let done = 0; done < bytes.length;) {
       const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done)
-      if (bytesRead === 0) throw new Error(`\`${path}\` ended before its last document's length.`)
+      if (bytesRead === 0) throw new Error(`\`${path}\` ended before its last number.`)
       done += bytesRead
     }
   } finally {
     await file.close()
   }
-  return lengths
+  return numbers
+}
+
+/** The name stands for the shards that the tokens are of. */
+function endChecksum(path: string, lengths: Uint32Array, checksums: Uint32Array): number {
+  return crc32(bytesOf(checksums), crc32(bytesOf(lengths), crc32(basename(path))))
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: TokenIds): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 function startsOf(lengths: Uint32Array): Float64Array {

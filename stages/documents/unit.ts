@@ -28,6 +28,51 @@ export interface Unit {
   readonly hash: string
 }
 
+/** What the stages before the sink make of a unit. Equal keys mean equal output, wherever its text came from. */
+export interface UnitKeys {
+  /** Of all of it. */
+  readonly all: string
+  /** Of its documents, before any column that can be kept by itself. */
+  readonly documents: string
+  /** Of each such column, by name, in the order in which they are added. */
+  readonly columns: Readonly<Record<string, string>>
+}
+
+export interface KeyedUnit {
+  readonly unit: Unit
+  readonly keys: UnitKeys
+}
+
+/** What a sink has of a unit already, and keeps. */
+export interface Kept {
+  /** Whether the documents can be read from the sink, and need not be read from the input. */
+  readonly documents: boolean
+  /** Names of columns that need not be made. */
+  readonly columns: readonly string[]
+  /** The sink's file with those documents, where it stays as it is. */
+  readonly file?: { readonly bytes: number; readonly sha256: string }
+}
+
+/** A unit of which something still has to be made. */
+export interface UnfinishedUnit extends KeyedUnit {
+  readonly kept: Kept
+}
+
+/** Which of several processes that divide a plan this one is. */
+export interface Share {
+  /** From 0. */
+  readonly rank: number
+  /** Processes in all. */
+  readonly worldSize: number
+  /** Whether none of the others was at work when this one began. */
+  readonly isFirst: boolean
+}
+
+/** Whether a unit falls to a process; without a share, all of them do. */
+export function isOwn(unit: number, share: Share | undefined): boolean {
+  return share === undefined || unit % share.worldSize === share.rank
+}
+
 /** The whole of a file, before it is cut. */
 export function wholeFile(file: InputFile): Slice {
   return { ...file, start: 0, end: Infinity, firstRecord: 0 }

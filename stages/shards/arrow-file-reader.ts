@@ -8,10 +8,11 @@ import {
   type Schema,
 } from 'apache-arrow'
 import { UserError } from '../../schemas/user-error.ts'
+import { checkSeal } from './arrow-checksum.ts'
 
 /** Batches of an Arrow file, one in memory at a time. @throws UserError where the file is damaged. */
 export async function* readArrowFile(path: string): AsyncGenerator<RecordBatch, void, undefined> {
-  const handle = await open(path)
+  const handle = await openFile(path)
   try {
     const reader = await readable(path, () => openReader(handle))
     for (let index = 0; index < reader.numRecordBatches; index++) {
@@ -24,7 +25,7 @@ export async function* readArrowFile(path: string): AsyncGenerator<RecordBatch, 
 
 /** Schema of an Arrow file. @throws UserError where the file is damaged. */
 export async function readArrowSchema(path: string): Promise<Schema> {
-  const handle = await open(path)
+  const handle = await openFile(path)
   try {
     return (await readable(path, () => openReader(handle))).schema
   } finally {
@@ -52,17 +53,37 @@ export async function countRows(path: string): Promise<number> {
 }
 
 async function openReader(handle: FileHandle): Promise<AsyncRecordBatchFileReader> {
+  const { start } = await checkSeal(handle)
   const reader = (await RecordBatchReader.from(handle)) as AsyncRecordBatchFileReader
   await reader.open()
   // The library takes what does not begin as an Arrow file for a stream of batches.
   if (!reader.isFile()) throw new Error('not an Arrow file')
+  // A checksum is no protection from someone who makes one: batches are read into memory of the size that these say.
+  for (const { offset, metaDataLength, bodyLength } of reader.footer?.recordBatches() ?? []) {
+    const ends = [offset, offset + metaDataLength, offset + metaDataLength + bodyLength]
+    if (ends.some((end, index) => !(end >= (ends[index - 1] ?? 0) && end <= start)))
+      throw new Error('a batch lies outside of it')
+  }
   return reader
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new UserError(
+      `\`${path}\` is missing: run the same command that wrote it again, which writes it anew.`,
+    )
+  }
 }
 
 async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read()
   } catch (error) {
+    // The system's own trouble says nothing about the file.
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error
     throw new UserError(
       `\`${path}\` is damaged (${(error as Error).message.replace(/\.$/, '')}): run the same \`score\` command again, which writes it anew.`,
     )

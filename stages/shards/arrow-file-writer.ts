@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
 import type { RecordBatch, Schema } from 'apache-arrow'
+import { sealed } from './arrow-checksum.ts'
 import { ArrowSerializer } from './arrow-serializer.ts'
 import { countRows } from './arrow-file-reader.ts'
 
@@ -10,6 +12,7 @@ export class ArrowFileWriter {
   readonly #handle: FileHandle
   readonly #serializer: ArrowSerializer
   readonly #hash = createHash('sha256')
+  #crc = 0
   #bytes = 0
   #rows = 0
 
@@ -33,7 +36,7 @@ export class ArrowFileWriter {
    * Throws where the file does not hold the rows that were written.
    */
   async finish(): Promise<{ bytes: number; sha256: string }> {
-    await this.#append(this.#serializer.end())
+    await this.#append(sealed(this.#serializer.end(), this.#crc))
     await this.#handle.sync()
     await this.#handle.close()
     const rows = await countRows(`${this.#path}.partial`)
@@ -51,6 +54,7 @@ export class ArrowFileWriter {
 
   async #append(bytes: Buffer): Promise<void> {
     this.#hash.update(bytes)
+    this.#crc = crc32(bytes, this.#crc)
     this.#bytes += bytes.length
     await this.#handle.writeFile(bytes)
   }

@@ -38,7 +38,7 @@ export const countNgrams = defineStage({
     order: z.literal([1, 2, 3]).default(3).describe('Tokens of the longest n-grams'),
   }),
   async unfinished(planned, { options: { to, order } }) {
-    const names = planned.map(({ unit, key }) => unitName(unit.index, key, order))
+    const names = planned.map(({ unit, keys }) => unitName(unit.index, keys.all, order))
     const key = createHash('sha256')
       .update(JSON.stringify([order, names]))
       .digest('hex')
@@ -52,11 +52,13 @@ export const countNgrams = defineStage({
     for (const name of there) if (!names.includes(name)) await rm(join(folder, name))
     const plan: CountingPlan = { key, units: names }
     await replaceFile(planPath(to), (file) => file.writeFile(JSON.stringify(plan)))
-    return planned.map(({ unit }) => unit).filter((_, index) => !there.has(names[index]))
+    return planned
+      .filter((_, index) => !there.has(names[index]))
+      .map((unit) => ({ ...unit, kept: { documents: false, columns: [] } }))
   },
   // eslint-disable-next-line require-yield -- a sink
-  async *run(batches: AsyncIterable<RecordBatch>, { options: { to, order }, unit, key, signal, stats }) {
-    if (!unit || key === undefined) throw new Error('count-ngrams runs once a unit of a planned input.')
+  async *run(batches: AsyncIterable<RecordBatch>, { options: { to, order }, unit, keys, signal, stats }) {
+    if (!unit || !keys) throw new Error('count-ngrams runs once a unit of a planned input.')
     let counts: NgramCounts | undefined
     let tokenizer = ''
     for await (const batch of batches) {
@@ -72,8 +74,8 @@ export const countNgrams = defineStage({
       }
       stats.add('documents', batch.numRows)
     }
-    const path = join(unitsFolder(to), unitName(unit.index, key, order))
-    if (counts) await writeNgrams(path, counts, { tokenizer, key }, 1)
+    const path = join(unitsFolder(to), unitName(unit.index, keys.all, order))
+    if (counts) await writeNgrams(path, counts, { tokenizer, key: keys.all }, 1)
   },
   async finished({ options: { to }, signal, log }) {
     if (!existsSync(planPath(to))) return

@@ -2,6 +2,8 @@ import { byteLevelPreTokenizer } from 'tokenizers'
 import type { Utf8Column } from '../../schemas/documents.ts'
 import type { TokenLists } from '../../schemas/tokenized.ts'
 import { AddedTokens } from './added-tokens.ts'
+import { BytePairEncoder } from './byte-pair-encoder.ts'
+import { bytePairModel } from './byte-pair-model.ts'
 import { LibraryEncoder } from './library-encoder.ts'
 import type { TokenizerDescription, TokenizerFile } from './tokenizer-file.ts'
 import { WordEncoder } from './word-encoder.ts'
@@ -14,9 +16,10 @@ export interface Encoder {
 
 /** The fastest encoder whose ids are the library's for this tokenizer. */
 export function encoderOf({ tokenizer, vocabulary, description }: TokenizerFile): Encoder {
-  if (!cutsByteLevelWords(description)) return new LibraryEncoder(tokenizer, vocabulary)
+  const model = cutsByteLevelWords(description) ? bytePairModel(description.model) : undefined
+  if (!model) return new LibraryEncoder(tokenizer, vocabulary)
   const addedTokens = new AddedTokens((description.added_tokens ?? []).map(({ content }) => content))
-  return new WordEncoder(tokenizer, vocabulary, byteLevelWords(), addedTokens)
+  return new WordEncoder(tokenizer, vocabulary, byteLevelWords(), addedTokens, new BytePairEncoder(model))
 }
 
 /** The words of tokenizers like GPT-2's. */

@@ -44,6 +44,8 @@ export interface ChosenMetric {
   readonly metric: OwnMetric
   /** The file that it comes from, where it is the user's own. */
   readonly file?: string
+  /** Whether its values may change with the tokenizer. */
+  readonly needsTokens: boolean
   /** What decides its values besides the document. */
   readonly identity: { readonly name: string; readonly version: number; readonly file?: string }
 }
@@ -71,10 +73,12 @@ async function choose(entry: MetricEntry, openCounts: OpenCounts): Promise<Chose
   const file = ownFile(entry)
   if (file !== undefined) {
     const { metric, sha256 } = await loadOwnMetric(file)
-    return { metric, file, identity: { name: metric.name, version: metric.version, file: sha256 } }
+    // It is given the tokens, and nobody can tell whether it looks at them.
+    return { metric, file, needsTokens: true, identity: { name: metric.name, version: metric.version, file: sha256 } }
   }
   const metric = builtIn(entry, openCounts)
-  return { metric, identity: { name: metric.name, version: metric.version } }
+  const { name, version, needsTokens } = metric
+  return { metric, needsTokens, identity: { name, version } }
 }
 
 function builtIn(entry: MetricEntry, openCounts: OpenCounts): Metric {

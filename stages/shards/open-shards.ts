@@ -122,6 +122,12 @@ async function readFinished(folder: string): Promise<{ heldOut: number; lines: r
   if (!plan || !manifest) {
     throw new UserError(`\`${folder}\` holds no shards: write some with \`score --out ${folder}\`.`)
   }
+  const [damaged] = manifest.damaged
+  if (damaged !== undefined) {
+    throw new UserError(
+      `\`${damaged}\` is damaged: run the same \`score\` command again, which makes that unit anew and leaves the rest.`,
+    )
+  }
   const units = finishedUnits(plan, manifest)
   const finished = units.filter((line) => line !== undefined)
   if (finished.length < units.length) {

@@ -1,27 +1,39 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { RecordBatch, Schema } from 'apache-arrow'
-import { type ManifestLine, partFiles } from '../../schemas/manifest.ts'
+import { type ManifestLine, partFiles, type PartFacts } from '../../schemas/manifest.ts'
 import { type MetricColumn, metricColumns, metricValues } from '../../schemas/scored.ts'
-import { partBatches, type PartSchemas, partSchemas } from '../../schemas/shard.ts'
+import { partBatches, type PartKeys, type PartSchemas, partSchemas } from '../../schemas/shard.ts'
 import { sketchOf } from '../../schemas/sketch.ts'
 import { type TokenizerFacts, tokenizerOf } from '../../schemas/tokenized.ts'
 import { ArrowFileWriter } from './arrow-file-writer.ts'
+import type { UnitKeys } from '../documents/unit.ts'
 import { syncToDisk } from '../replace-file.ts'
 
 export interface PartPlace {
   readonly folder: string
   readonly unit: number
-  readonly key: string
+  readonly keys: UnitKeys
 }
 
-/** Writes the two files of a unit's part. */
+type FileFacts = PartFacts['tokensFile']
+
+/** What of an earlier part of the same documents goes into this one. */
+export interface KeptPart {
+  /** The tokens file, where it stays as it is. */
+  readonly tokensFile?: FileFacts
+  /** The scores file's schema, where some of its columns stay. */
+  readonly scores?: Schema
+}
+
+/** Writes the two files of a unit's part, or its scores file alone. */
 export class PartWriter {
   readonly #place: PartPlace
+  readonly #keys: PartKeys
   readonly #schemas: PartSchemas
   readonly #tokenizer: TokenizerFacts
   readonly #metrics: readonly MetricLog[]
-  readonly #tokensFile: ArrowFileWriter
+  readonly #tokensFile: ArrowFileWriter | FileFacts
   readonly #scoresFile: ArrowFileWriter
   #rows = 0
   #textBytes = 0
@@ -30,51 +42,63 @@ export class PartWriter {
   private constructor(
     place: PartPlace,
     scored: Schema,
-    schemas: PartSchemas,
-    tokensFile: ArrowFileWriter,
+    { keys, metrics, schemas }: Layout,
+    tokensFile: ArrowFileWriter | FileFacts,
     scoresFile: ArrowFileWriter,
   ) {
     this.#place = place
+    this.#keys = keys
     this.#schemas = schemas
     this.#tokenizer = tokenizerOf(scored)
-    this.#metrics = metricColumns(scored).map((column) => ({ column, values: [], flags: [] }))
+    this.#metrics = metrics.map((column) => ({ column, values: [], flags: [] }))
     this.#tokensFile = tokensFile
     this.#scoresFile = scoresFile
   }
 
   /** Opens the part's files for batches of a `scored` schema. */
-  static async open(place: PartPlace, scored: Schema): Promise<PartWriter> {
-    const schemas = partSchemas(scored, place.key)
-    const files = partFiles(place.unit)
-    const tokensFile = await ArrowFileWriter.create(join(place.folder, files.tokens), schemas.tokens)
-    const scoresFile = await ArrowFileWriter.create(join(place.folder, files.scores), schemas.scores)
-    return new PartWriter(place, scored, schemas, tokensFile, scoresFile)
+  static async open(place: PartPlace, scored: Schema, kept: KeptPart = {}): Promise<PartWriter> {
+    const layout = layoutOf(place, scored, kept.scores)
+    const names = partFiles(place.unit)
+    const create = (name: string, schema: Schema) => ArrowFileWriter.create(join(place.folder, name), schema)
+    const tokensFile = kept.tokensFile ?? (await create(names.tokens, layout.schemas.tokens))
+    try {
+      const scoresFile = await create(names.scores, layout.schemas.scores)
+      return new PartWriter(place, scored, layout, tokensFile, scoresFile)
+    } catch (error) {
+      if (tokensFile instanceof ArrowFileWriter) await tokensFile.discard()
+      throw error
+    }
   }
 
-  /** The batch's memory must not change afterwards. */
-  async write(scored: RecordBatch): Promise<void> {
-    const { tokens, scores } = partBatches(this.#schemas, scored)
-    await this.#tokensFile.write(tokens)
+  /**
+   * The batch's memory must not change afterwards.
+   * @param kept the same rows of the earlier scores file, where some of its columns stay
+   */
+  async write(scored: RecordBatch, kept?: RecordBatch): Promise<void> {
+    const { tokens, scores } = partBatches(this.#schemas, scored, kept)
+    if (this.#tokensFile instanceof ArrowFileWriter) await this.#tokensFile.write(tokens)
     await this.#scoresFile.write(scores)
     this.#rows += scored.numRows
     this.#textBytes += sum(scores, 'bytes')
     this.#tokens += sum(scores, 'tokens')
     for (const { column, values, flags } of this.#metrics) {
-      const measured = metricValues(scored, column.name)
+      const measured = metricValues(scores, column.name)
       values.push(measured.values)
       flags.push(measured.flags)
     }
   }
 
-  /** Puts both files in place for good, and returns what the manifest says of them. */
+  /** Puts the files in place for good, and returns what the manifest says of them. */
   async finish(): Promise<ManifestLine> {
-    const { folder, unit, key } = this.#place
-    const tokensFile = await this.#tokensFile.finish()
+    const { folder, unit, keys } = this.#place
+    const tokensFile =
+      this.#tokensFile instanceof ArrowFileWriter ? await this.#tokensFile.finish() : this.#tokensFile
     const scoresFile = await this.#scoresFile.finish()
     await syncToDisk(folder)
     return {
       unit,
-      key,
+      key: keys.all,
+      documentsKey: keys.documents,
       rows: this.#rows,
       textBytes: this.#textBytes,
       tokens: this.#tokens,
@@ -83,10 +107,12 @@ export class PartWriter {
         scoresFile,
         schema: schemaHash(this.#schemas),
         tokenizer: { sha256: this.#tokenizer.sha256, vocabulary: this.#tokenizer.vocabulary },
+        tokensKey: this.#keys.tokens,
         metrics: this.#metrics.map(({ column, values, flags }) => ({
           name: column.name,
           version: column.version,
           hardEnd: column.hardEnd,
+          key: this.#keys.metric(column.name),
           sketch: sketchOf(
             joined(values, new Float64Array(this.#rows)),
             joined(flags, new Uint8Array(this.#rows)),
@@ -98,9 +124,36 @@ export class PartWriter {
 
   /** Leaves no temporary file behind. */
   async discard(): Promise<void> {
-    await this.#tokensFile.discard()
+    if (this.#tokensFile instanceof ArrowFileWriter) await this.#tokensFile.discard()
     await this.#scoresFile.discard()
   }
+}
+
+/** Columns that are not kept by themselves are as new as the documents. */
+export function partKeys({ all, documents, columns }: UnitKeys): PartKeys {
+  return {
+    all,
+    tokens: columns.tokens ?? documents,
+    metric: (name) => columns[name] ?? documents,
+  }
+}
+
+interface Layout {
+  readonly keys: PartKeys
+  readonly metrics: readonly MetricColumn[]
+  readonly schemas: PartSchemas
+}
+
+function layoutOf({ keys }: PartPlace, scored: Schema, kept: Schema | undefined): Layout {
+  const measured = metricColumns(scored)
+  const order = Object.keys(keys.columns)
+  const old = (kept ? metricColumns(kept) : []).filter(
+    ({ name }) => order.includes(name) && !measured.some((column) => column.name === name),
+  )
+  // Any order of making them gives the same file.
+  const metrics = [...measured, ...old].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+  const own = partKeys(keys)
+  return { keys: own, metrics, schemas: partSchemas(scored, metrics, own, kept) }
 }
 
 interface MetricLog {

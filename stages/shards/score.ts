@@ -43,12 +43,15 @@ export const score = defineStage({
       path: ['ngrams'],
       error: 'it is needed by ngram-perplexity',
     }),
-  async identity({ metrics, ngrams }) {
+  async columns({ metrics, ngrams }) {
     const chosen = await chooseMetrics(metrics, () => Promise.reject(new Error('Nothing is measured here.')))
-    return {
-      metrics: chosen.map(({ identity }) => identity),
-      ...(ngrams !== undefined && metrics.some(needsNgrams) && { ngrams: await ngramFileHash(ngrams) }),
-    }
+    const needCounts = metrics.map(needsNgrams)
+    const counts = ngrams !== undefined && needCounts.includes(true) ? await ngramFileHash(ngrams) : undefined
+    return chosen.map(({ identity, metric, needsTokens }, index) => ({
+      name: metric.name,
+      madeFrom: needsTokens ? ['tokens'] : [],
+      identity: needCounts[index] ? { ...identity, ngrams: counts } : identity,
+    }))
   },
   remarks: ({ metrics }) =>
     metrics.flatMap((entry, index) => {
@@ -56,12 +59,12 @@ export const score = defineStage({
       if (file === undefined) return []
       return [{ path: ['metrics', index], message: `This graph runs code of your own, \`${file}\`.` }]
     }),
-  async *run(batches: AsyncIterable<RecordBatch>, { options, signal, stats }) {
+  async *run(batches: AsyncIterable<RecordBatch>, { options, signal, stats, kept }) {
     let schema: Schema | undefined
     let metrics: OpenMetric[] = []
     for await (const batch of batches) {
       if (!schema) {
-        metrics = await openMetrics(options, tokenizerOf(batch.schema).sha256)
+        metrics = await openMetrics(options, tokenizerOf(batch.schema).sha256, kept?.columns ?? [])
         schema = scoredSchema(
           batch.schema,
           metrics.map(({ chosen }) => chosen.metric),
@@ -79,9 +82,15 @@ interface ScoreOptions {
   readonly ngrams?: string | undefined
 }
 
-async function openMetrics({ metrics, ngrams = '' }: ScoreOptions, tokenizer: string): Promise<OpenMetric[]> {
+/** Opens the metrics whose columns are not kept from an earlier run. */
+async function openMetrics(
+  { metrics, ngrams = '' }: ScoreOptions,
+  tokenizer: string,
+  kept: readonly string[],
+): Promise<OpenMetric[]> {
   const chosen = await chooseMetrics(metrics, (order) => openCounts(ngrams, order, tokenizer))
-  return Promise.all(chosen.map(async (chosen) => ({ chosen, gauge: await chosen.metric.open() })))
+  const missing = chosen.filter(({ metric }) => !kept.includes(metric.name))
+  return Promise.all(missing.map(async (chosen) => ({ chosen, gauge: await chosen.metric.open() })))
 }
 
 /** @throws UserError where the counts are of other tokens, or of shorter n-grams than asked for. */

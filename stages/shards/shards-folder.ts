@@ -1,16 +1,16 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { threadId } from 'node:worker_threads'
-import { type ManifestLine, partFiles, type PartFacts, unitOfFile } from '../../schemas/manifest.ts'
-import type { TokenizerFacts } from '../../schemas/tokenized.ts'
+import { join, resolve } from 'node:path'
+import { partFiles, type PartFacts, unitOfFile } from '../../schemas/manifest.ts'
 import { UserError } from '../../schemas/user-error.ts'
+import { isOwn, type Share } from '../documents/unit.ts'
 import { fileHash } from '../file-hash.ts'
 import { replaceFile } from '../replace-file.ts'
 import {
   finishedUnits,
   type Manifest,
   manifestName,
-  planName,
+  manifestNames,
   readManifest,
   readPlan,
   writeManifest,
@@ -32,39 +32,52 @@ export async function makeFolder(folder: string): Promise<void> {
 }
 
 /**
- * Copies a tokenizer next to the parts that it is needed for.
- * @throws UserError where another one is there.
+ * Copies a tokenizer next to the parts that it is needed for, in place of another one.
+ * @throws UserError where the folder's own is asked for, and is not the one that made the folder's tokens.
  */
 export async function keepTokenizer(
   folder: string,
-  tokenizer: TokenizerFacts & { path?: string },
+  { path: from, sha256 }: { readonly path: string; readonly sha256: string },
+  manifest: Pick<Manifest, 'lines'>,
 ): Promise<void> {
   const path = join(folder, tokenizerName)
-  const there = await readdir(folder)
-  if (!there.includes(tokenizerName)) {
-    const bytes = await readFile(tokenizer.path as string)
-    // Several workers may get here at once.
-    const partial = `${path}.${process.pid}.${threadId}.partial`
-    return replaceFile(path, (file) => file.writeFile(bytes), partial)
-  }
-  if ((await tokenizerHash(path)) === tokenizer.sha256) return
+  if (resolve(path) === resolve(from)) return checkTokenizer(folder, manifest)
+  if (existsSync(path) && (await tokenizerHash(path)) === sha256) return
+  const bytes = await readFile(from)
+  await replaceFile(path, (file) => file.writeFile(bytes))
+}
+
+/** @throws UserError where the folder's tokenizer is another one than made its tokens, by a flipped bit perhaps. */
+export async function checkTokenizer(folder: string, { lines }: Pick<Manifest, 'lines'>): Promise<void> {
+  const path = join(folder, tokenizerName)
+  const sha256 = await tokenizerHash(path)
+  const parts = lines.flatMap(({ part }) => part ?? [])
+  if (parts.length === 0 || parts.some(({ tokenizer }) => tokenizer.sha256 === sha256)) return
   throw new UserError(
-    `The shards in \`${folder}\` are of another tokenizer than \`${tokenizer.path}\`: score with \`${path}\`, or into another folder.`,
+    `\`${path}\` is not the tokenizer that made the shards beside it: put that one back, name another with --tokenizer, or remove the file and score again, which trains it anew.`,
   )
 }
 
-/** Removes what a broken run left behind: temporary files, and parts that no line of the manifest is about. */
-export async function removeLeftovers(folder: string, { lines }: Manifest): Promise<void> {
+/**
+ * Removes what a broken run left behind: temporary files, and parts that no line of the manifest is about.
+ * @param share where other processes are at work in the folder, whose files are left alone
+ */
+export async function removeLeftovers(
+  folder: string,
+  { lines }: Pick<Manifest, 'lines'>,
+  share?: Share,
+): Promise<void> {
   const units = new Set(lines.map(({ unit }) => unit))
-  await removeParts(folder, (unit, partial) => partial || !units.has(unit))
-  const ours = [planName, manifestName, tokenizerName]
+  await removeParts(folder, (unit, partial) => isOwn(unit, share) && (partial || !units.has(unit)))
   for (const name of await readdir(folder)) {
-    const isLeft = name.endsWith('.partial') && ours.some((start) => name.startsWith(`${start}.`))
-    if (isLeft) await rm(join(folder, name))
+    if (/^(plan|manifest|tokenizer)[\w.]*\.partial$/.test(name)) await rm(join(folder, name))
   }
 }
 
-/** Once every planned unit is finished, removes the parts and the lines of the manifest that an older plan has left. */
+/**
+ * Once every planned unit is finished, removes the parts and the lines of the manifest that an older plan has left,
+ * and joins the manifests of processes that divided the plan.
+ */
 export async function removeUnclaimed(folder: string): Promise<void> {
   const plan = await readPlan(folder)
   const manifest = await readManifest(folder)
@@ -74,19 +87,18 @@ export async function removeUnclaimed(folder: string): Promise<void> {
   if (claimed.length < finished.length) return
   const units = new Set(claimed.filter(({ part }) => part).map(({ unit }) => unit))
   await removeParts(folder, (unit) => !units.has(unit))
-  const { header, lines } = manifest
-  if (lines.length !== claimed.length || lines.some((line, index) => line !== claimed[index])) {
-    await writeManifest(folder, { header, lines: claimed })
-  }
+  await joinManifests(folder, { ...manifest, lines: claimed })
 }
 
-/** Whether the files of a unit are what its line in the manifest says, to the last byte. */
-export async function isIntact(folder: string, { unit, part }: ManifestLine): Promise<boolean> {
-  if (!part) return true
-  for (const { path, file } of filesOf(folder, unit, part)) {
-    if ((await sizeOf(path)) !== file.bytes || (await fileHash(path)) !== file.sha256) return false
-  }
-  return true
+/** Makes one manifest of all. */
+export async function joinManifests(folder: string, manifest: Pick<Manifest, 'header' | 'lines'>): Promise<void> {
+  await writeManifest(folder, manifestName(), manifest)
+  for (const name of await manifestNames(folder)) if (name !== manifestName()) await rm(join(folder, name))
+}
+
+/** Whether a file is what the manifest says of it, to the last byte. */
+export async function isIntact(path: string, { bytes, sha256 }: PartFacts['tokensFile']): Promise<boolean> {
+  return (await sizeOf(path)) === bytes && (await fileHash(path)) === sha256
 }
 
 /**
@@ -102,7 +114,7 @@ export async function checkSizes(folder: string, unit: number, part: PartFacts):
   }
 }
 
-function filesOf(folder: string, unit: number, part: PartFacts) {
+export function filesOf(folder: string, unit: number, part: PartFacts) {
   const names = partFiles(unit)
   return [
     { path: join(folder, names.tokens), file: part.tokensFile },
@@ -123,7 +135,8 @@ async function removeParts(
 async function sizeOf(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).size
-  } catch {
-    return undefined
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }

@@ -18,8 +18,11 @@ export const tokenize = defineStage({
   options: z.strictObject({
     tokenizer: z.string().describe("Path of a tokenizer.json of Hugging Face's format"),
   }),
-  async identity({ tokenizer }) {
-    return { tokenizer: await tokenizerHash(tokenizer) }
+  async columns({ tokenizer: path }) {
+    const sha256 = await tokenizerHash(path)
+    return [
+      { name: 'tokens', madeFrom: [], identity: { tokenizer: sha256 }, companion: { path, sha256 } },
+    ]
   },
   async *run(batches: AsyncIterable<RecordBatch>, { options, signal, stats }) {
     const file = await openTokenizer(options.tokenizer)

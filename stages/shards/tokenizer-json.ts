@@ -6,7 +6,7 @@ export const endOfText = '<|endoftext|>'
  * The characters that stand for bytes in byte-level vocabularies, by byte (Radford et al. 2019): a printable Latin-1
  * character stands for itself, the other bytes take the characters from U+0100 on in turn.
  */
-const characters = byteCharacters()
+export const characters = byteCharacters()
 
 /** The 256 bytes in the order of their characters, which is that of their ids. */
 export const alphabet = Uint8Array.from(characters.keys()).sort((a, b) =>

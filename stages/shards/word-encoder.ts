@@ -2,6 +2,7 @@ import type { Tokenizer } from 'tokenizers'
 import type { Utf8Column } from '../../schemas/documents.ts'
 import type { TokenLists } from '../../schemas/tokenized.ts'
 import type { AddedTokens } from './added-tokens.ts'
+import type { BytePairEncoder } from './byte-pair-encoder.ts'
 import { encodeByLibrary } from './library-encoder.ts'
 import { TokenListBuilder } from './token-list-builder.ts'
 import { WordTable } from './word-table.ts'
@@ -10,113 +11,89 @@ import type { WordScanner } from './words.ts'
 /** Past either, words are forgotten: text without end of ever new words must not fill the memory. */
 const wordsKept = 1 << 20
 const wordBytesKept = 1 << 26
-
-/** Documents cut into words: document r has `words[offsets[r], offsets[r + 1])`, or ids of its own. */
-interface CutDocuments {
-  readonly words: Int32Array
-  readonly offsets: Int32Array
-  /** Rows that hold added tokens: they cannot be cut into words. */
-  readonly whole: readonly number[]
-}
+/** Longer words hardly come twice. */
+const longestKnown = 256
 
 /**
- * Encodes text of tokenizers whose words are encoded independently of each other: the library is asked once a
- * distinct word, whose ids are then copied.
+ * Encodes text of tokenizers whose words are encoded independently of each other: a word is encoded when it is first
+ * met, and its ids are copied after that.
  */
 export class WordEncoder {
   readonly #tokenizer: Tokenizer
   readonly #vocabulary: number
   readonly #scanner: WordScanner
   readonly #addedTokens: AddedTokens
+  readonly #pairs: BytePairEncoder
   #table = new WordTable()
   /** Ids of all words of the table, one word after the other. */
-  #ids: number[] = []
+  #ids = new Int32Array(1 << 12)
   /** `[known words + 1]` where a word starts in `#ids`. */
-  #starts: number[] = [0]
+  #starts = new Int32Array(1 << 10)
 
-  constructor(tokenizer: Tokenizer, vocabulary: number, scanner: WordScanner, addedTokens: AddedTokens) {
+  constructor(
+    tokenizer: Tokenizer,
+    vocabulary: number,
+    scanner: WordScanner,
+    addedTokens: AddedTokens,
+    pairs: BytePairEncoder,
+  ) {
     this.#tokenizer = tokenizer
     this.#vocabulary = vocabulary
     this.#scanner = scanner
     this.#addedTokens = addedTokens
+    this.#pairs = pairs
   }
 
   async encode(texts: Utf8Column): Promise<TokenLists> {
-    this.#forgetWhereFull()
-    const { words, offsets, whole } = this.#cut(texts)
-    await this.#learnNewWords()
-    const idsOfWhole = await this.#encodeWhole(texts, whole)
-    const builder = new TokenListBuilder(texts.length, this.#vocabulary, offsets[texts.length])
+    const builder = new TokenListBuilder(texts.length, this.#vocabulary, 0)
     for (let row = 0; row < texts.length; row++) {
-      const ids = idsOfWhole.get(row)
-      if (ids !== undefined) builder.push(ids, 0, ids.length)
-      for (let at = offsets[row]; at < offsets[row + 1]; at++) {
-        builder.push(this.#ids, this.#starts[words[at]], this.#starts[words[at] + 1])
-      }
+      const bytes = texts.bytes(row)
+      // Added tokens may lie across words.
+      if (this.#addedTokens.occurIn(bytes)) await this.#encodeWhole(texts.text(row), builder)
+      else this.#encodeWords(bytes, builder)
       builder.endDocument()
     }
     return builder.finish()
   }
 
-  #forgetWhereFull(): void {
-    if (this.#table.size < wordsKept && this.#table.byteLength < wordBytesKept) return
-    this.#table = new WordTable()
-    this.#ids = []
-    this.#starts = [0]
+  async #encodeWhole(text: string, builder: TokenListBuilder): Promise<void> {
+    for await (const ids of encodeByLibrary(this.#tokenizer, [text])) builder.push(ids, 0, ids.length)
   }
 
-  #cut(texts: Utf8Column): CutDocuments {
-    const table = this.#table
-    const scanner = this.#scanner
-    const offsets = new Int32Array(texts.length + 1)
-    const whole: number[] = []
-    let words = new Int32Array(1 << 12)
-    let size = 0
-    for (let row = 0; row < texts.length; row++) {
-      const bytes = texts.bytes(row)
-      if (this.#addedTokens.occurIn(bytes)) whole.push(row)
-      else {
-        // Every word has a byte at least.
-        if (size + bytes.length > words.length) words = grown(words, size + bytes.length)
-        for (let at = 0; at < bytes.length;) {
-          const end = scanner.wordEnd(bytes, at, bytes.length)
-          words[size++] = table.intern(bytes, at, end)
-          at = end
-        }
+  #encodeWords(bytes: Uint8Array, builder: TokenListBuilder): void {
+    for (let at = 0; at < bytes.length;) {
+      const end = this.#scanner.wordEnd(bytes, at, bytes.length)
+      if (end - at > longestKnown) {
+        const ids = this.#pairs.encode(bytes, at, end)
+        builder.push(ids, 0, ids.length)
+      } else {
+        const word = this.#learn(bytes, at, end)
+        builder.push(this.#ids, this.#starts[word], this.#starts[word + 1])
       }
-      offsets[row + 1] = size
-    }
-    return { words, offsets, whole }
-  }
-
-  async #learnNewWords(): Promise<void> {
-    for await (const ids of encodeByLibrary(this.#tokenizer, this.#newWords())) {
-      for (const id of ids) this.#ids.push(id)
-      this.#starts.push(this.#ids.length)
+      at = end
     }
   }
 
-  *#newWords(): Generator<string, void, undefined> {
-    for (let word = this.#starts.length - 1; word < this.#table.size; word++) yield this.#table.text(word)
-  }
-
-  async #encodeWhole(texts: Utf8Column, rows: readonly number[]): Promise<Map<number, readonly number[]>> {
-    const documents = new Map<number, readonly number[]>()
-    let next = 0
-    const wanted = textsOf(texts, rows)
-    for await (const ids of encodeByLibrary(this.#tokenizer, wanted)) {
-      documents.set(rows[next++], ids)
-    }
-    return documents
+  /** Number of a word whose ids are known from now on. */
+  #learn(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#table.size >= wordsKept || this.#table.byteLength >= wordBytesKept)
+      this.#table = new WordTable()
+    const known = this.#table.size
+    const word = this.#table.intern(bytes, start, end)
+    if (word < known) return word
+    const ids = this.#pairs.encode(bytes, start, end)
+    const from = this.#starts[word]
+    const to = from + ids.length
+    if (to > this.#ids.length) this.#ids = grown(this.#ids)
+    if (word + 2 > this.#starts.length) this.#starts = grown(this.#starts)
+    this.#ids.set(ids, from)
+    this.#starts[word + 1] = to
+    return word
   }
 }
 
-function* textsOf(texts: Utf8Column, rows: readonly number[]): Generator<string, void, undefined> {
-  for (const row of rows) yield texts.text(row)
-}
-
-function grown(words: Int32Array<ArrayBuffer>, size: number): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(Math.max(size, words.length * 2))
-  copy.set(words)
+function grown(numbers: Int32Array): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(numbers.length * 2)
+  copy.set(numbers)
   return copy
 }

@@ -1,20 +1,27 @@
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { RecordBatch } from 'apache-arrow'
 import { z } from 'zod'
-import { type ManifestLine, shardsFormat } from '../../schemas/manifest.ts'
-import { tokenizerOf } from '../../schemas/tokenized.ts'
+import { type ManifestLine, partFiles, type Plan, shardsFormat } from '../../schemas/manifest.ts'
+import { documentHashes, documentsOf } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
-import { defineStage, type StageContext } from '../stage.ts'
+import { isOwn, type Unit } from '../documents/unit.ts'
+import { defineStage, type StageContext, type UnitState } from '../stage.ts'
+import { readArrowFile } from './arrow-file-reader.ts'
 import {
   appendToManifest,
-  finishedUnits,
   type Manifest,
+  manifestName,
+  newestLines,
   readManifest,
+  readPlan,
   writeManifest,
   writePlan,
 } from './manifest-file.ts'
 import { type PartPlace, PartWriter } from './part-writer.ts'
 import { regroup } from './regroup.ts'
-import { isIntact, keepTokenizer, makeFolder, removeLeftovers, removeUnclaimed } from './shards-folder.ts'
+import { joinManifests, keepTokenizer, makeFolder, removeLeftovers, removeUnclaimed } from './shards-folder.ts'
+import { unitStates } from './unit-states.ts'
 
 export const writeShards = defineStage({
   name: 'write-shards',
@@ -31,41 +38,58 @@ export const writeShards = defineStage({
       .describe('Share of documents that is kept for evaluation and never trained on')
       .meta({ cosmetic: true }),
   }),
-  async unfinished(planned, { options: { to: folder, 'held-out': heldOut }, signal }) {
+  async states(planned, { options: { to: folder }, signal }) {
+    return unitStates(folder, planned, (await readManifest(folder)) ?? { lines: [] }, signal)
+  },
+  async unfinished(planned, { options: { to: folder, 'held-out': heldOut }, signal, share, columns = [] }) {
     await makeFolder(folder)
     const manifest = await openManifest(folder, heldOut)
-    await removeLeftovers(folder, manifest)
-    const plan = {
+    // Processes that divide a plan leave alone what the first of them has put in order.
+    const others = share && !share.isFirst ? share : undefined
+    const plan: Plan = {
       format: shardsFormat,
-      units: planned.map(({ unit, key }) => ({ unit: unit.index, key, bytes: unit.bytes })),
-    } as const
-    await writePlan(folder, plan)
-    const damaged = new Set<ManifestLine>()
-    const finished = new Set<number>()
-    for (const line of finishedUnits(plan, manifest)) {
-      signal.throwIfAborted()
-      if (!line) continue
-      if (await isIntact(folder, line)) finished.add(line.unit)
-      else damaged.add(line)
+      heldOut,
+      units: planned.map(({ unit, keys }) => ({ unit: unit.index, key: keys.all, bytes: unit.bytes })),
     }
+    if (others) await checkPlan(folder, plan)
+    else {
+      const tokenizer = columns.find(({ name }) => name === 'tokens')?.companion
+      if (tokenizer) await keepTokenizer(folder, tokenizer, manifest)
+      await writePlan(folder, plan)
+    }
+    await removeLeftovers(folder, manifest, others)
+    const own = planned.filter(({ unit }) => isOwn(unit.index, others))
+    const states = await unitStates(folder, own, manifest, signal)
     // Written anew even where nothing is damaged: a crash may have left a line without its end.
-    await writeManifest(folder, { ...manifest, lines: manifest.lines.filter((line) => !damaged.has(line)) })
-    return planned.map(({ unit }) => unit).filter(({ index }) => !finished.has(index))
+    const { header } = manifest
+    if (!others) await joinManifests(folder, { header, lines: linesToKeep(manifest, states) })
+    if (share) {
+      const lines = others ? linesToKeep(manifest, states).filter(({ unit }) => isOwn(unit, share)) : []
+      await writeManifest(folder, manifestName(share), { header, lines })
+    }
+    return states.filter(({ unit, isFinished }) => !isFinished && isOwn(unit.index, share))
   },
   // eslint-disable-next-line require-yield -- a sink
   async *run(batches: AsyncIterable<RecordBatch>, context) {
-    const { options, unit, key } = context
-    if (!unit || key === undefined) throw new Error('write-shards runs once a unit of a planned input.')
-    await appendToManifest(
-      options.to,
-      await writePart({ folder: options.to, unit: unit.index, key }, batches, context),
-    )
+    const { options, unit, keys, share } = context
+    if (!unit || !keys) throw new Error('write-shards runs once a unit of a planned input.')
+    const line = await writePart({ folder: options.to, unit: unit.index, keys }, batches, context)
+    await appendToManifest(join(options.to, manifestName(share)), line)
   },
-  finished: ({ options: { to } }) => removeUnclaimed(to),
+  async finished({ options: { to }, share }) {
+    if (!share) await removeUnclaimed(to)
+  },
+  async *restore(kind, { options: { to }, unit, signal, stats }) {
+    for await (const batch of readArrowFile(join(to, partFiles((unit as Unit).index).tokens))) {
+      signal.throwIfAborted()
+      stats.add('documents', batch.numRows)
+      yield kind === 'documents' ? documentsOf(batch) : batch
+    }
+  },
 })
 
 /** The folder's manifest, or a new one. @throws UserError where the folder has another held-out share. */
-async function openManifest(folder: string, heldOut: number): Promise<Manifest> {
+async function openManifest(folder: string, heldOut: number): Promise<Pick<Manifest, 'header' | 'lines'>> {
   const manifest = await readManifest(folder)
   if (!manifest) return { header: { format: shardsFormat, heldOut }, lines: [] }
   if (manifest.header.heldOut === heldOut) return manifest
@@ -75,26 +99,73 @@ async function openManifest(folder: string, heldOut: number): Promise<Manifest> 
   )
 }
 
+/** @throws UserError where the processes that are at work in the folder have another plan. */
+async function checkPlan(folder: string, plan: Plan): Promise<void> {
+  if (isDeepStrictEqual(await readPlan(folder), plan)) return
+  throw new UserError(
+    `The other processes that score into \`${folder}\` have other input or options: give all of them the same.`,
+  )
+}
+
+/** Without the lines of units of which nothing is left. Those of units that are not as planned count no longer. */
+function linesToKeep({ lines }: Pick<Manifest, 'lines'>, states: readonly UnitState[]): ManifestLine[] {
+  const byUnit = new Map(states.map((state) => [state.unit.index, state]))
+  return [...newestLines({ lines }).values()].flatMap((line) => {
+    const state = byUnit.get(line.unit)
+    if (!state || state.isFinished) return [line]
+    if (!state.kept.documents && state.kept.columns.length === 0) return []
+    return [line.key === state.keys.all ? { ...line, key: '' } : line]
+  })
+}
+
 async function writePart(
   place: PartPlace,
   batches: AsyncIterable<RecordBatch>,
-  { signal, stats }: Pick<StageContext<unknown>, 'signal' | 'stats'>,
+  { signal, stats, kept }: Pick<StageContext<unknown>, 'signal' | 'stats' | 'kept'>,
 ): Promise<ManifestLine> {
   let part: PartWriter | undefined
+  const scores = kept?.columns.some((name) => name !== 'tokens')
+    ? readArrowFile(join(place.folder, partFiles(place.unit).scores))
+    : undefined
   try {
     for await (const batch of regroup(batches)) {
       signal.throwIfAborted()
-      if (!part) {
-        await keepTokenizer(place.folder, tokenizerOf(batch.schema))
-        part = await PartWriter.open(place, batch.schema)
-      }
-      await part.write(batch)
+      const old = scores && (await sameRows(scores, batch))
+      part ??= await PartWriter.open(place, batch.schema, {
+        ...(kept?.file && { tokensFile: kept.file }),
+        ...(old && { scores: old.schema }),
+      })
+      await part.write(batch, old)
       stats.add('documents', batch.numRows)
     }
-    const empty = { unit: place.unit, key: place.key, rows: 0, textBytes: 0, tokens: 0, part: null }
-    return part ? await part.finish() : empty
+    return part ? await part.finish() : emptyUnit(place)
   } catch (error) {
     await part?.discard()
     throw error
+  } finally {
+    await scores?.return()
+  }
+}
+
+/** The next batch of a scores file. Throws where it is not of the same documents. */
+async function sameRows(
+  scores: AsyncGenerator<RecordBatch, void, undefined>,
+  batch: RecordBatch,
+): Promise<RecordBatch> {
+  const { value } = await scores.next()
+  const hashes = documentHashes(batch)
+  if (value && isDeepStrictEqual(documentHashes(value), hashes)) return value
+  throw new Error('The documents of a unit are not those that its key stood for.')
+}
+
+function emptyUnit({ unit, keys }: PartPlace): ManifestLine {
+  return {
+    unit,
+    key: keys.all,
+    documentsKey: keys.documents,
+    rows: 0,
+    textBytes: 0,
+    tokens: 0,
+    part: null,
   }
 }

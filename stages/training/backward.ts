@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineStage } from '../stage.ts'
 import { dispose } from './backend/tidy.ts'
 import type { Forwarded, Gradients, Selected } from './messages.ts'
+import { accountOf } from './selection/account.ts'
 import { everything, readLosses } from './selection/losses.ts'
 
 export const backward = defineStage({
@@ -29,7 +30,7 @@ export const backward = defineStage({
 })
 
 async function gradientsOf(item: Forwarded | Selected): Promise<Gradients> {
-  const { batch, model, activations, startedAt, forwardMs } = item
+  const { batch, model, activations, startedAt, waitingMs, forwardMs } = item
   const selection = 'selection' in item ? item.selection : everything(await readLosses(item))
   const backwardStartedAt = performance.now()
   const gradients = model.backward(batch.tokens, activations, selection)
@@ -46,7 +47,9 @@ async function gradientsOf(item: Forwarded | Selected): Promise<Gradients> {
       keepRatio,
       keptFraction,
       threshold,
+      ...accountOf(batch, selection),
       tokens: batch.rows * batch.length,
+      waitingMs,
       forwardMs,
       backwardMs: performance.now() - backwardStartedAt,
     },

@@ -1,11 +1,11 @@
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { readSafetensors, type StoredTensor, writeSafetensors } from '../../schemas/safetensors.ts'
+import { type StoredTensor, type WritableTensor, writeSafetensors } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { syncToDisk } from '../replace-file.ts'
 import type { ModelConfig } from './model/config.ts'
 import { fromLlamaConfig, toLlamaConfig } from './model/llama-config.ts'
-import { checkShapes, parameterShapes } from './model/parameters.ts'
+import { readWeights, weightsName } from './model-weights.ts'
 
 /** A model on disk: `model.safetensors`, `config.json` and `tokenizer.json`, as transformers and llama.cpp read them. */
 export interface Checkpoint {
@@ -56,12 +56,16 @@ export async function writeModel(
   const json = JSON.stringify(toLlamaConfig(config, endOfText), null, 2)
   await writeFile(join(folder, 'config.json'), `${json}\n`)
   await copyFile(tokenizer, join(folder, 'tokenizer.json'))
-  await writeTensors(join(folder, 'model.safetensors'), tensors)
+  await writeTensors(join(folder, weightsName), tensors)
 }
 
-export async function writeTensors(path: string, tensors: ReadonlyMap<string, StoredTensor>): Promise<void> {
+export async function writeTensors(
+  path: string,
+  tensors: ReadonlyMap<string, WritableTensor>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
   await using file = await open(path, 'w')
-  await writeSafetensors(file, tensors)
+  await writeSafetensors(file, tensors, metadata)
 }
 
 /**
@@ -75,12 +79,11 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     text = await readFile(join(folder, 'config.json'), 'utf8')
   } catch {
     throw new UserError(
-      `\`${path}\` holds no checkpoint. Give the folder that \`train --out\` wrote, or one of its checkpoints.`,
+      `\`${path}\` holds no checkpoint. Give the folder that \`train --out\` wrote, one of its checkpoints, or a folder with a Llama model.`,
     )
   }
   const { config, endOfText } = fromLlamaConfig(text, join(folder, 'config.json'))
-  const tensors = await readSafetensors(join(folder, 'model.safetensors'))
-  checkShapes(parameterShapes(config), tensors)
+  const tensors = await readWeights(folder, config)
   return { config, tensors, endOfText, tokenizer: join(folder, 'tokenizer.json') }
 }
 

@@ -2,18 +2,14 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../../schemas/user-error.ts'
-import { defineStage } from '../stage.ts'
+import { defineStage, type Log } from '../stage.ts'
+import { type Average, averages, writeAverage } from './checkpoint-average.ts'
 import { checkpointFolder, listCheckpoints, updatesOf, writeFolder, writeModel } from './checkpoint-folder.ts'
 import type { Step } from './messages.ts'
 import { readTrainingState, writeTrainingState } from './training-state.ts'
 
-export const checkpoint = defineStage({
-  name: 'checkpoint',
-  summary: 'Keep the model, and what training needs to go on from it, while it trains and at the end.',
-  version: 1,
-  accepts: ['steps'],
-  emits: 'steps',
-  options: z.strictObject({
+const options = z
+  .strictObject({
     to: z.string().meta({ description: 'Folder of the run; checkpoints lie in its `checkpoints` folder.' }),
     every: z
       .int()
@@ -25,14 +21,47 @@ export const checkpoint = defineStage({
       description:
         'Whether the model with the fewest held-out bits per byte stays too; an `evaluate` before this stage measures them.',
     }),
-  }),
+    average: z.enum(averages).default('none').meta({
+      description:
+        'Mean of the newest models, written to `checkpoints/average` at the end: `uniform`, or `ema`, in which each counts 0.8 times the next newer one.',
+    }),
+    'average-of': z
+      .int()
+      .min(2)
+      .optional()
+      .meta({ description: 'Checkpoints to take the mean of, `keep` at most [default: 6].' }),
+  })
+  .superRefine((options, context) => {
+    const refuse = (option: keyof typeof options, message: string) =>
+      context.addIssue({ code: 'custom', path: [option], message })
+    if (options.average === 'none') {
+      if (options['average-of'] !== undefined) refuse('average-of', 'needs an `average`, uniform or ema')
+      return
+    }
+    const count = averagedOf(options)
+    if (options.keep < count) {
+      refuse('keep', `must be at least ${count}, the checkpoints of \`average-of\`, and is ${options.keep}`)
+    }
+    if (options.every === 0) {
+      refuse('every', 'must be above 0 where there is an `average`: there would be one checkpoint')
+    }
+  })
+type Options = z.output<typeof options>
+
+export const checkpoint = defineStage({
+  name: 'checkpoint',
+  summary: 'Keep the model, and what training needs to go on from it, while it trains and at the end.',
+  version: 1,
+  accepts: ['steps'],
+  emits: 'steps',
+  options,
   async *run(items, { options, signal, stats, log, interruption }) {
-    const { to, every, keep } = options
+    const { to, every } = options
     let graph: string | undefined
     let best: Best | undefined
     let isFirst = true
     for await (const step of items) {
-      const { updates, batch, evaluation } = step
+      const { updates, steps, evaluation } = step
       if (isFirst) {
         if (options.best) best = await firstBest(to, step)
         graph = await readFile(join(to, 'graph.yaml'), 'utf8').catch(() => undefined)
@@ -41,21 +70,61 @@ export const checkpoint = defineStage({
       const isWished = interruption?.wished ?? false
       const isBest =
         best !== undefined && evaluation !== undefined && evaluation.bitsPerByte < best.bitsPerByte
-      const isDue = isWished || isBest || updates === batch.steps || (every > 0 && updates % every === 0)
+      const isDue = isWished || isBest || isRegular(updates, steps, every)
       // The first message has made no update; where it is not the run's own beginning, it comes from a checkpoint.
       if (isDue && !isFirst) {
         await write(checkpointFolder(to, updates), step, graph, signal)
         if (isBest) best = { updates, bitsPerByte: evaluation.bitsPerByte }
-        await prune(to, updates, keep, best)
+        await prune(step, options, best)
         stats.add('checkpoints', 1)
-        if (best && updates === batch.steps) log(praise(to, best))
+        if (best && updates === steps) log(praise(to, best))
+      }
+      if (updates === steps && options.average !== 'none') {
+        await average(steps, { ...options, average: options.average }, signal, log)
       }
       isFirst = false
       yield step
-      if (isWished && updates < batch.steps) interruption?.fulfil()
+      if (isWished && updates < steps) interruption?.fulfil()
     }
   },
 })
+
+function averagedOf({ 'average-of': count = 6 }: { readonly 'average-of'?: number | undefined }): number {
+  return count
+}
+
+/**
+ * Whether a checkpoint after so many updates is there in every run alike, and not because one was stopped or its model
+ * was the best so far. The mean is of these, so that a run that was stopped comes to the same.
+ */
+function isRegular(updates: number, steps: number, every: number): boolean {
+  return updates === steps || (every > 0 && updates % every === 0)
+}
+
+/** The newest regular checkpoints, as many as the mean is of, the oldest first. */
+function regular(checkpoints: readonly string[], steps: number, options: Options): string[] {
+  return checkpoints
+    .filter((folder) => isRegular(updatesOf(folder), steps, options.every))
+    .slice(-averagedOf(options))
+}
+
+async function average(
+  steps: number,
+  options: Options & { readonly average: Average },
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
+  const folder = join(options.to, 'checkpoints', 'average')
+  const checkpoints = regular(await listCheckpoints(options.to), steps, options)
+  try {
+    await writeAverage(folder, checkpoints, options.average, signal)
+    log(`The mean of the last ${checkpoints.length} checkpoints is \`${folder}\`.`)
+  } catch (error) {
+    // The run itself has come to its end all the same.
+    if (!(error instanceof UserError)) throw error
+    log(`No mean of the checkpoints is written: ${error.message}`)
+  }
+}
 
 /** The best model of a run so far. */
 interface Best {
@@ -109,14 +178,15 @@ async function write(
 }
 
 /**
- * Removes all checkpoints but the newest `keep` and the best, and those that lie ahead, which the run passed over when
- * it went on.
+ * Removes all checkpoints but the newest `keep`, those that the mean will be of, and the best; and those that lie ahead,
+ * which the run passed over when it went on.
  */
-async function prune(to: string, updates: number, keep: number, best: Best | undefined): Promise<void> {
-  const checkpoints = await listCheckpoints(to)
-  const ahead = checkpoints.filter((folder) => updatesOf(folder) > updates)
-  const old = checkpoints.slice(0, checkpoints.length - ahead.length).slice(0, -keep)
-  for (const folder of [...old, ...ahead]) {
-    if (updatesOf(folder) !== best?.updates) await rm(folder, { recursive: true })
+async function prune({ updates, steps }: Step, options: Options, best: Best | undefined): Promise<void> {
+  const checkpoints = await listCheckpoints(options.to)
+  const behind = checkpoints.filter((folder) => updatesOf(folder) <= updates)
+  const kept = new Set(behind.slice(-options.keep))
+  if (options.average !== 'none') regular(behind, steps, options).forEach((folder) => kept.add(folder))
+  for (const folder of checkpoints) {
+    if (!kept.has(folder) && updatesOf(folder) !== best?.updates) await rm(folder, { recursive: true })
   }
 }

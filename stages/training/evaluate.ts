@@ -30,13 +30,14 @@ export const evaluate = defineStage({
   async *run(items, { options: { every, tokens }, signal, stats, log }) {
     let heldOut: HeldOut | undefined
     for await (const step of items) {
-      const { updates, batch, model } = step
-      const isDue = updates === 0 || updates === batch.steps || (every > 0 && updates % every === 0)
+      const { updates, steps, batch, model } = step
+      const isDue = updates === 0 || updates === steps || (every > 0 && updates % every === 0)
       if (!isDue) {
         yield step
         continue
       }
-      heldOut ??= await openHeldOut(batch, tokens, signal, log)
+      const { rows, length } = batch.longest ?? batch
+      heldOut ??= await openHeldOut({ corpus: batch.corpus, rows, length }, tokens, signal, log)
       const evaluation = await measure(model, heldOut, updates, signal)
       stats.set('bits per byte', evaluation.bitsPerByte)
       log(
@@ -48,7 +49,7 @@ export const evaluate = defineStage({
 })
 
 /** Held-out text, and what a unigram model makes of it. */
-interface HeldOut {
+export interface HeldOut {
   readonly batches: readonly HeldOutBatch[]
   readonly rows: number
   readonly targets: number
@@ -58,8 +59,12 @@ interface HeldOut {
 }
 
 /** Reads the held-out documents once a run: at most `tokens` of them are held in memory. */
-async function openHeldOut(
-  { corpus, rows, length }: Batch,
+export async function openHeldOut(
+  {
+    corpus,
+    rows,
+    length,
+  }: Pick<Batch, 'rows' | 'length'> & { readonly corpus: Pick<Batch['corpus'], 'shards'> },
   tokens: number,
   signal: AbortSignal,
   log: Log,
@@ -81,7 +86,7 @@ async function openHeldOut(
   }
 }
 
-async function measure(
+export async function measure(
   model: Model,
   { batches, rows, targets, bytes, unigramBitsPerByte }: HeldOut,
   step: number,

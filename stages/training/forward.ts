@@ -4,7 +4,8 @@ import { defineStage } from '../stage.ts'
 import { backendChoices } from './backend/backend.ts'
 import { openBackend } from './backend/open-backend.ts'
 import { dispose } from './backend/tidy.ts'
-import { readCheckpoint } from './checkpoint-folder.ts'
+import { type Checkpoint, readCheckpoint } from './checkpoint-folder.ts'
+import { readContinuedModel } from './continued-model.ts'
 import type { Batch, Forwarded } from './messages.ts'
 import { modelConfig, presets, type ModelConfig, type ModelSizes } from './model/config.ts'
 import { initialValues } from './model/initialise.ts'
@@ -13,6 +14,7 @@ import { checkBatches } from './resume-point.ts'
 import { readTrainingState } from './training-state.ts'
 
 const size = z.int().min(1)
+const sizeOptions = ['preset', 'dim', 'layers', 'heads', 'kv-heads', 'hidden', 'context', 'tied'] as const
 
 const options = z.strictObject({
   preset: z
@@ -30,6 +32,12 @@ const options = z.strictObject({
     .optional()
     .describe('Longest sequence in tokens [default: 256, or the length of a batch where that is more].'),
   tied: z.boolean().optional().describe('Whether the head is the embedding matrix itself [default: true].'),
+  from: z
+    .string()
+    .optional()
+    .describe(
+      'Folder of a model to go on with instead of initial weights: a checkpoint, a run (its newest one), or a Llama model as transformers writes it. Its config.json gives the sizes.',
+    ),
   seed: z
     .int()
     .min(0)
@@ -55,15 +63,18 @@ export const forward = defineStage({
   async *run(items, { options, log }) {
     let model: Model | undefined
     try {
+      let waitingSince = performance.now()
       for await (const batch of items) {
+        const waitingMs = performance.now() - waitingSince
         model ??= await createModel(batch, options, log)
-        const message = forwardBatch(model, batch)
+        const message = forwardBatch(model, batch, waitingMs)
         try {
           yield message
         } finally {
           // Nothing is left of it by now, unless the run was aborted on the way.
           dispose([message.losses, message.activations])
         }
+        waitingSince = performance.now()
       }
     } finally {
       model?.dispose()
@@ -74,25 +85,41 @@ export const forward = defineStage({
 type Options = z.output<typeof options>
 
 async function createModel(batch: Batch, options: Options, log: (sentence: string) => void): Promise<Model> {
-  const config = configOf(batch, options)
-  const values =
-    options.resume === undefined
-      ? initialValues(config, options.seed)
-      : await resumedValues(config, batch, options.resume)
+  const { config, values } = await startOf(batch, options, log)
   const backend = await openBackend(options.backend)
   log(`Training runs on ${backend.name} (${backend.device}). ${backend.reason}`)
   return new Model(config, values, backend)
 }
 
-/** Parameters by name. @throws UserError where the checkpoint has another shape, or was trained on other batches. */
-async function resumedValues(
-  config: ModelConfig,
-  batch: Batch,
-  folder: string,
-): Promise<Map<string, Float32Array>> {
+/** A model before its first update in this process. */
+interface Start {
+  readonly config: ModelConfig
+  /** Parameters by name. */
+  readonly values: ReadonlyMap<string, Float32Array>
+}
+
+async function startOf(batch: Batch, options: Options, log: (sentence: string) => void): Promise<Start> {
+  const { from, resume, seed } = options
+  if (from !== undefined) refuseSizes(options)
+  if (resume !== undefined)
+    return resumedStart(batch, resume, from === undefined ? configOf(batch, options) : {})
+  if (from !== undefined) return startFrom(await readContinuedModel(from, batch, log))
+  const config = configOf(batch, options)
+  return { config, values: initialValues(config, seed) }
+}
+
+function startFrom({ config, tensors }: Checkpoint): Start {
+  return { config, values: new Map([...tensors].map(([name, { values }]) => [name, values])) }
+}
+
+/**
+ * @param sizes those that the model must have
+ * @throws UserError where the checkpoint has others, or was trained on other batches.
+ */
+async function resumedStart(batch: Batch, folder: string, sizes: Partial<ModelConfig>): Promise<Start> {
   await checkBatches(folder, await readTrainingState(folder), batch)
   const checkpoint = await readCheckpoint(folder)
-  for (const [name, size] of Object.entries(config)) {
+  for (const [name, size] of Object.entries(sizes)) {
     const found = checkpoint.config[name as keyof ModelConfig]
     if (found !== size) {
       throw new UserError(
@@ -100,11 +127,21 @@ async function resumedValues(
       )
     }
   }
-  return new Map([...checkpoint.tensors].map(([name, { values }]) => [name, values]))
+  return startFrom(checkpoint)
+}
+
+/** @throws UserError where sizes are asked for beside a model that has its own. */
+function refuseSizes(options: Options): void {
+  const given = sizeOptions.find((name) => options[name] !== undefined)
+  if (given === undefined) return
+  throw new UserError(
+    `\`${given}\` of \`forward\` asks for a size, and the model \`${options.from}\` has its own. Leave it out, or leave out \`from\`.`,
+  )
 }
 
 /** @throws UserError where the options do not fit each other or the batches. */
-function configOf({ length, corpus }: Batch, options: Options): ModelConfig {
+function configOf({ corpus, ...batch }: Batch, options: Options): ModelConfig {
+  const { length } = batch.longest ?? batch
   const { preset, dim, layers, heads, 'kv-heads': kvHeads, hidden, context, tied } = options
   const base: ModelSizes = preset
     ? presets[preset]
@@ -134,8 +171,9 @@ function configOf({ length, corpus }: Batch, options: Options): ModelConfig {
   }
 }
 
-function forwardBatch(model: Model, batch: Batch): Forwarded {
+function forwardBatch(model: Model, batch: Batch, waitingMs: number): Forwarded {
   const startedAt = performance.now()
   const { losses, activations } = model.forward(batch.tokens, batch.rows)
-  return { batch, model, losses, activations, startedAt, forwardMs: performance.now() - startedAt }
+  const forwardMs = performance.now() - startedAt
+  return { batch, model, losses, activations, startedAt, waitingMs, forwardMs }
 }

@@ -1,9 +1,9 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core'
 import type { Evaluation, StepRecord } from '../../schemas/run-record.ts'
-import type { AdamW } from './backend/kernels.ts'
 import type { Activations } from './model/activations.ts'
 import type { Kept } from './model/kept.ts'
 import type { Model } from './model/model.ts'
+import type { Optimizer } from './optimizers/optimizer.ts'
 
 /**
  * The messages of a training step, in the order in which stages hand them on. Each owns its tensors:
@@ -20,6 +20,8 @@ export interface Batch {
   readonly rows: number
   /** Predicted tokens a row, T. */
   readonly length: number
+  /** Where sequences grow while the run lasts: the shape of its last batches, which hold as many tokens. */
+  readonly longest?: { readonly rows: number; readonly length: number }
   /** `[B, T + 1]` token ids: inputs are the first T of a row, targets the last T. */
   readonly tokens: Int32Array
   /** `[B, T + 1]` position in the order of the document that a token belongs to. */
@@ -53,6 +55,8 @@ export interface Forwarded {
   readonly activations: Activations
   /** When the step began, by performance.now(). */
   readonly startedAt: number
+  /** Milliseconds for which the step waited for its batch, before it began. */
+  readonly waitingMs: number
   readonly forwardMs: number
 }
 
@@ -62,7 +66,7 @@ export interface Selection extends Kept {
   readonly keptFraction: number
   /** Keep ratio that the schedule asked for. */
   readonly keepRatio: number
-  /** Smallest loss kept, in nats (mean over the row at sequence granularity); null where selection has no threshold. */
+  /** Smallest score kept (mean over the row at sequence granularity), by default a loss in nats; null where there is none. */
   readonly threshold: number | null
   /** Mean loss of kept tokens, in nats. */
   readonly keptLoss: number
@@ -86,16 +90,18 @@ export interface Gradients {
 
 /**
  * The model after an update. It may be read until the next message is asked for; the last message of a run is the one
- * with `updates` = `batch.steps`. The first message comes before any update of this process: it has the model as it
+ * with `updates` = `steps`. The first message comes before any update of this process: it has the model as it
  * was made, or the last message before the checkpoint that a run goes on from.
  */
 export interface Step {
   /** Updates made so far. */
   readonly updates: number
-  /** The batch of the last update; in the first message, of the one to come. */
+  /** Updates of the whole run: its batches, or fewer where several make an update. */
+  readonly steps: number
+  /** The last batch of the last update; in the first message, the first one of the update to come. */
   readonly batch: Batch
   readonly model: Model
-  readonly optimizer: Pick<AdamW, 'export'>
+  readonly optimizer: Pick<Optimizer, 'rule' | 'export'>
   /** What the last update did; absent where there was none. */
   readonly record?: StepRecord
   /** Put there by an evaluation. */

@@ -2,104 +2,117 @@ import { z } from 'zod'
 import type { StepRecord } from '../../schemas/run-record.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { defineStage } from '../stage.ts'
-import type { AdamW } from './backend/kernels.ts'
 import { dispose } from './backend/tidy.ts'
-import type { Gradients } from './messages.ts'
+import { GradientSum } from './gradient-sum.ts'
 import type { Model } from './model/model.ts'
-import { readMoments, readTrainingState } from './training-state.ts'
-import { learningRate, type LearningRate } from './schedules/learning-rate.ts'
+import { checkGroups } from './optimizers/groups.ts'
+import type { Optimizer } from './optimizers/optimizer.ts'
+import { checkOptimizerOptions, optimizerOptions, optimizerSettings, peakOf } from './optimizers/options.ts'
+import { readOptimizerState, readTrainingState } from './training-state.ts'
+import { learningRate, type LearningRate, learningRateOptions } from './schedules/learning-rate.ts'
 
-const schedules = ['constant', 'linear', 'cosine'] as const
-const share = z.number().min(0).lt(1)
+const options = z
+  .strictObject({
+    peak: z
+      .number()
+      .gt(0)
+      .optional()
+      .describe('Highest learning rate [default: 0.003; lion 0.001, sgd 0.1].'),
+    ...learningRateOptions,
+    ...optimizerOptions,
+    clip: z
+      .number()
+      .gt(0)
+      .default(1)
+      .describe('Largest global norm of the gradient; larger ones are scaled down to it.'),
+    accumulate: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe(
+        'Batches that make one step: their gradients are averaged, for a batch that memory does not hold.',
+      ),
+    resume: z
+      .string()
+      .optional()
+      .meta({ description: 'Checkpoint to go on from, as `train --resume` sets it.', cosmetic: true }),
+  })
+  .superRefine(checkOptimizerOptions)
 
-const options = z.strictObject({
-  peak: z.number().gt(0).default(0.003).describe('Highest learning rate.'),
-  schedule: z.enum(schedules).default('cosine').describe('How the learning rate falls after its warm-up.'),
-  'warm-up': z.int().min(0).default(30).describe('Steps over which the learning rate rises to its peak.'),
-  final: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.1)
-    .describe('Share of the peak at the end of `linear` and `cosine`.'),
-  beta1: share.default(0.9).describe("Decay a step of the gradient's mean."),
-  beta2: share.default(0.95).describe("Decay a step of the gradient's mean square."),
-  epsilon: z.number().gt(0).default(1e-8).describe('Added to the root of the mean square.'),
-  decay: z
-    .number()
-    .min(0)
-    .default(0.1)
-    .describe('Weight decay, of matrices only, decoupled from the gradient.'),
-  clip: z
-    .number()
-    .gt(0)
-    .default(1)
-    .describe('Largest global norm of the gradient; larger ones are scaled down to it.'),
-  resume: z
-    .string()
-    .optional()
-    .meta({ description: 'Checkpoint to go on from, as `train --resume` sets it.', cosmetic: true }),
-})
-
-/** AdamW (Loshchilov and Hutter, arXiv 1711.05101). */
 export const optimize = defineStage({
   name: 'optimize',
-  summary: 'Update the parameters with AdamW.',
+  summary: 'Update the parameters, with AdamW unless told otherwise.',
   version: 1,
   accepts: ['gradients'],
   emits: 'steps',
   options,
-  async *run(items, { options, stats }) {
-    const { peak, schedule, 'warm-up': warmUp, final, resume, ...settings } = options
-    const rate: LearningRate = { peak, schedule, warmUp, final }
-    let optimizer: AdamW | undefined
+  async *run(items, { options, signal, stats }) {
+    const { peak = peakOf(options), accumulate, clip, resume } = options
+    const rate: LearningRate = { ...options, peak }
+    const sum = new GradientSum()
+    let optimizer: Optimizer | undefined
     try {
       for await (const item of items) {
         const { batch, model } = item
+        const steps = Math.ceil(batch.steps / accumulate)
+        const step = Math.floor(batch.step / accumulate)
         try {
           let waitedMs = 0
           if (!optimizer) {
             const waitingSince = performance.now()
-            optimizer = model.kernels.adamW(model.parameters, settings)
+            const settings = optimizerSettings(options)
+            checkGroups(settings.groups, model.parameters)
+            optimizer = model.kernels.optimizer(model.parameters, settings)
             const made = resume === undefined ? { updates: 0 } : await restore(optimizer, model, resume)
-            stats.expect('steps', batch.steps)
+            stats.expect('steps', steps)
             stats.add('steps', made.updates)
-            yield { ...made, batch, model, optimizer }
+            yield { ...made, steps, batch, model, optimizer }
             waitedMs = performance.now() - waitingSince
           }
           // A run that was cut off after its last update has none to make: its last batch was for the message above.
-          if (batch.step < optimizer.updates) continue
-          const record = update(item, optimizer, learningRate(rate, batch.step, batch.steps), waitedMs)
+          if (step < optimizer.updates) continue
+          sum.add(item)
+          const isLast = batch.step + 1 === batch.steps
+          if ((batch.step + 1) % accumulate !== 0 && !isLast) continue
+
+          const gradientNorm = sum.scale * (await model.kernels.globalNorm(sum.gradients.values()))
+          // A run that is aborted disposes of its tensors, perhaps while the norm was being read.
+          signal.throwIfAborted()
+          if (!Number.isFinite(gradientNorm)) throw divergence(gradientNorm, step)
+          const now = learningRate(rate, step, steps, { rows: batch.rows * accumulate, length: batch.length })
+          optimizer.update(sum.gradients, now, sum.scale * Math.min(1, clip / gradientNorm))
+          const stepMs = performance.now() - sum.startedAt - waitedMs
+          const record: StepRecord = { ...sum.record(step), learningRate: now, gradientNorm, stepMs }
+          sum.clear()
           dispose([...item.gradients.values()])
           stats.add('steps', 1)
           stats.set('loss', record.loss)
           stats.set('kept', record.keptFraction)
-          yield { updates: batch.step + 1, batch, model, optimizer, record }
+          yield { updates: step + 1, steps, batch, model, optimizer, record }
         } finally {
           dispose([...item.gradients.values()])
         }
       }
     } finally {
+      sum.clear()
       optimizer?.dispose()
     }
   },
 })
 
 /** Puts the optimizer where a checkpoint left it. @returns what the last message before the checkpoint said. */
-async function restore(optimizer: AdamW, model: Model, checkpoint: string) {
-  const { updates, record } = await readTrainingState(checkpoint)
-  optimizer.import(await readMoments(checkpoint, model.parameters), updates)
+async function restore(optimizer: Optimizer, model: Model, checkpoint: string) {
+  const state = await readTrainingState(checkpoint)
+  const { updates, record } = state
+  optimizer.import(
+    await readOptimizerState(checkpoint, state, optimizer.rule.name, model.parameters),
+    updates,
+  )
   return { updates, record }
 }
 
-/** @param waitedMs milliseconds of the step that others spent on the model as it was before the update */
-function update(item: Gradients, optimizer: AdamW, rate: number, waitedMs: number): StepRecord {
-  const gradientNorm = optimizer.update(item.gradients, rate)
-  if (!Number.isFinite(gradientNorm)) {
-    throw new UserError(
-      `The gradient's norm is ${gradientNorm} in step ${item.batch.step}: training diverged. Lower \`peak\` of \`optimize\`, or raise its \`warm-up\`.`,
-    )
-  }
-  const stepMs = performance.now() - item.startedAt - waitedMs
-  return { ...item.record, learningRate: rate, gradientNorm, stepMs }
+function divergence(norm: number, step: number): UserError {
+  return new UserError(
+    `The gradient's norm is ${norm} in step ${step}: training diverged. Lower \`peak\` of \`optimize\`, or raise its \`warm-up\`.`,
+  )
 }

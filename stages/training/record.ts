@@ -2,10 +2,11 @@ import { createRequire } from 'node:module'
 import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Evaluation, RunRecord, StepRecord } from '../../schemas/run-record.ts'
+import type { Evaluation, RunRecord, StepLine, StepRecord } from '../../schemas/run-record.ts'
 import { replaceFile } from '../replace-file.ts'
 import { defineStage } from '../stage.ts'
 import { cutBack } from './json-lines.ts'
+import { overlapOf } from './selection/most-kept.ts'
 
 const { version } = createRequire(import.meta.url)('gradus/package.json') as { version: string }
 
@@ -23,7 +24,9 @@ export const record = defineStage({
     let before: Evaluation | null = null
     let tokens = 0
     let milliseconds = 0
+    let last: StepRecord | undefined
     const count = (record: StepRecord) => {
+      last = record
       tokens += record.tokens
       milliseconds += record.stepMs
     }
@@ -35,7 +38,7 @@ export const record = defineStage({
       const { updates, model, record, evaluation } = step
       if (isFirst) {
         // What a run that goes on wrote after its checkpoint, it will write again.
-        await cutBack<StepRecord>(stepsFile, ({ step }) => step < updates - 1, count)
+        await cutBack<StepLine>(stepsFile, ({ step }) => step < updates - 1, count)
         await cutBack<Evaluation>(evaluationsFile, ({ step }) => step < updates, notice)
         isFirst = false
       }
@@ -44,10 +47,11 @@ export const record = defineStage({
         await appendFile(evaluationsFile, `${JSON.stringify(evaluation)}\n`)
       }
       if (record) {
+        const line: StepLine = { ...record, overlap: last ? overlapOf(last.mostKept, record.mostKept) : null }
         count(record)
-        await appendFile(stepsFile, `${JSON.stringify(record)}\n`)
+        await appendFile(stepsFile, `${JSON.stringify(line)}\n`)
       }
-      if (updates === step.batch.steps) {
+      if (updates === step.steps) {
         await writeRecord(to, {
           version: 1,
           gradus: version,

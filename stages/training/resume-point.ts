@@ -37,8 +37,7 @@ export async function findResumePoint(
   }
   for (const folder of checkpoints.reverse()) {
     try {
-      const state = await readTrainingState(folder)
-      await checkFiles(folder, state)
+      const state = await checkState(folder)
       // The last record is in the checkpoint itself. Those before it can be lost with the machine's power.
       if (state.updates - 1 <= recorded) return { folder, state }
       throw new UserError(`\`${join(records, 'steps.jsonl')}\` has whole lines up to step ${recorded} only.`)
@@ -48,6 +47,15 @@ export async function findResumePoint(
     }
   }
   return undefined
+}
+
+/** The state in a checkpoint, all of whose files are read. @throws UserError where one is not as it was written. */
+export async function checkState(folder: string): Promise<TrainingState> {
+  const state = await readTrainingState(folder)
+  if (state.updates !== updatesOf(folder))
+    throw new UserError(`\`${folder}\` holds the state after ${state.updates} steps.`)
+  await checkFiles(folder, state)
+  return state
 }
 
 /**

@@ -1,4 +1,5 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -6,23 +7,27 @@ import type { Evaluation, StepRecord } from '../../schemas/run-record.ts'
 import { readSafetensors, type StoredTensor } from '../../schemas/safetensors.ts'
 import type { StoredFile, TrainingState } from '../../schemas/training-state.ts'
 import { UserError } from '../../schemas/user-error.ts'
+import { parseChecked, withChecksum } from '../checked-json.ts'
 import { fileHash } from '../file-hash.ts'
-import type { Moments } from './backend/kernels.ts'
 import { writeTensors } from './checkpoint-folder.ts'
 import type { Step } from './messages.ts'
+import type { OptimizerState } from './optimizers/optimizer.ts'
+import { type RuleName, slotNames } from './optimizers/rules.ts'
 
 const { version } = createRequire(import.meta.url)('gradus/package.json') as { version: string }
 
 const stateFile = 'training-state.json'
 const optimizerFile = 'optimizer.safetensors'
-const [firstMoment, secondMoment] = ['exp_avg', 'exp_avg_sq']
+const modelFiles: readonly string[] = ['model.safetensors', 'config.json', 'tokenizer.json']
 
 const whole = z.int().min(0)
 const stateSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   gradus: z.string(),
   updates: whole.min(1),
   steps: whole.min(1),
+  batches: whole.min(1),
+  optimizer: z.string(),
   stream: z.string(),
   // Numbers of our own, which the file's checksums do not guard but nothing relies on.
   record: z.looseObject({ step: whole }).transform((record) => record as unknown as StepRecord),
@@ -30,47 +35,49 @@ const stateSchema = z.object({
     .looseObject({ bitsPerByte: z.number() })
     .nullable()
     .transform((evaluation) => evaluation as unknown as Evaluation | null),
-  files: z.record(z.string(), z.object({ bytes: whole, sha256: z.string() })),
+  // Names without folders: what a checkpoint says leads nowhere outside of it.
+  files: z.record(z.string().regex(/^[\w-][\w.-]*$/), z.object({ bytes: whole, sha256: z.string() })),
 })
 
 /** Writes beside the model in `folder` what a run needs to go on from it. All other files must be there. */
 export async function writeTrainingState(
   folder: string,
   step: Step,
-  optimizer: ReadonlyMap<string, Moments>,
+  optimizerState: OptimizerState,
 ): Promise<void> {
-  const { updates, batch, model, record, evaluation = null } = step
+  const { updates, steps, batch, model, optimizer, record, evaluation = null } = step
   if (!record) throw new Error('There is nothing to go on from before the first update.')
-  const moments = new Map<string, StoredTensor>()
-  for (const [name, { first, second }] of optimizer) {
+  const tensors = new Map<string, StoredTensor>()
+  for (const [name, slots] of optimizerState) {
     const shape = model.parameters.shape(name)
-    moments.set(`${name}.${firstMoment}`, { shape, values: first })
-    moments.set(`${name}.${secondMoment}`, { shape, values: second })
+    for (const [slot, values] of Object.entries(slots)) tensors.set(`${name}.${slot}`, { shape, values })
   }
-  await writeTensors(join(folder, optimizerFile), moments)
+  await writeTensors(join(folder, optimizerFile), tensors)
   const files: Record<string, StoredFile> = {}
   for (const name of (await readdir(folder)).sort()) files[name] = await describe(join(folder, name))
-  const { steps, stream } = batch
   const state: TrainingState = {
-    version: 1,
+    version: 2,
     gradus: version,
     updates,
     steps,
-    stream,
+    batches: batch.step + 1,
+    optimizer: optimizer.rule.name,
+    stream: batch.stream,
     record,
     evaluation,
     files,
   }
-  await writeFile(join(folder, stateFile), `${JSON.stringify(state, null, 2)}\n`)
+  await writeFile(join(folder, stateFile), `${JSON.stringify(withChecksum(state), null, 2)}\n`)
 }
 
 /** @throws UserError where the checkpoint in `folder` has no such file, or one that is not whole. */
 export async function readTrainingState(folder: string): Promise<TrainingState> {
-  let json: unknown
-  try {
-    json = JSON.parse(await readFile(join(folder, stateFile), 'utf8'))
-  } catch {
-    throw new UserError(`No run can go on from \`${folder}\`: its \`${stateFile}\` is missing or cut.`)
+  const text = await readFile(join(folder, stateFile), 'utf8').catch(() => '')
+  const json = parseChecked(text)
+  if (!json) {
+    throw new UserError(
+      `No run can go on from \`${folder}\`: its \`${stateFile}\` is missing, cut or altered.`,
+    )
   }
   const { data, error } = stateSchema.safeParse(json)
   if (error) {
@@ -83,7 +90,7 @@ export async function readTrainingState(folder: string): Promise<TrainingState> 
 }
 
 /** Reads every file of a checkpoint. @throws UserError where one is not what it was when it was written. */
-export async function checkFiles(folder: string, { files }: TrainingState): Promise<void> {
+export async function checkFiles(folder: string, { files }: Pick<TrainingState, 'files'>): Promise<void> {
   for (const [name, { bytes, sha256 }] of Object.entries(files)) {
     const path = join(folder, name)
     const size = await stat(path).then(
@@ -97,27 +104,49 @@ export async function checkFiles(folder: string, { files }: TrainingState): Prom
   }
 }
 
-/** The optimizer's moments by parameter name. @throws UserError where one is missing or of another shape. */
-export async function readMoments(
+/**
+ * What the optimizer remembered at a checkpoint.
+ * @throws UserError where it was another optimizer, or something of it is missing or of another shape.
+ */
+export async function readOptimizerState(
   folder: string,
+  { optimizer }: TrainingState,
+  rule: RuleName,
   parameters: { readonly names: readonly string[]; shape(name: string): number[] },
-): Promise<Map<string, Moments>> {
+): Promise<OptimizerState> {
+  if (optimizer !== rule) {
+    throw new UserError(
+      `The checkpoint \`${folder}\` was trained with \`optimizer: ${optimizer}\`, and \`optimize\` says ${rule}, which cannot go on with what another has remembered. Put it back, or begin a new run.`,
+    )
+  }
   const stored = await readSafetensors(join(folder, optimizerFile))
-  const valuesOf = (parameter: string, moment: string) => {
-    const tensor = stored.get(`${parameter}.${moment}`)
+  const valuesOf = (parameter: string, slot: string) => {
+    const tensor = stored.get(`${parameter}.${slot}`)
     if (tensor?.shape.join() !== parameters.shape(parameter).join()) {
       throw new UserError(
-        `\`${join(folder, optimizerFile)}\` does not hold the \`${moment}\` of \`${parameter}\` in the model's shape. Take another checkpoint.`,
+        `\`${join(folder, optimizerFile)}\` does not hold the \`${slot}\` of \`${parameter}\` in the model's shape. Take another checkpoint.`,
       )
     }
     return tensor.values
   }
+  const slots = slotNames[rule]
   return new Map(
     parameters.names.map((name) => [
       name,
-      { first: valuesOf(name, firstMoment), second: valuesOf(name, secondMoment) },
+      Object.fromEntries(slots.map((slot) => [slot, valuesOf(name, slot)])),
     ]),
   )
+}
+
+/**
+ * Reads the files that make up a checkpoint's model, as far as it says what they were.
+ * @throws UserError where one is not what it was when it was written.
+ */
+export async function checkModelFiles(folder: string): Promise<void> {
+  if (!existsSync(join(folder, stateFile))) return
+  const state = await readTrainingState(folder)
+  const files = Object.entries(state.files).filter(([name]) => modelFiles.includes(name))
+  await checkFiles(folder, { files: Object.fromEntries(files) })
 }
 
 async function describe(path: string): Promise<StoredFile> {

@@ -7,7 +7,9 @@ import { readGraph } from '../../pipeline/graph/parse.ts'
 import { registry } from '../../pipeline/registry.ts'
 
 const folder = 'pipeline/graphs'
-const files = (await readdir(folder)).map((name) => join(folder, name))
+const files = (await readdir(folder))
+  .filter((name) => name.endsWith('.yaml'))
+  .map((name) => join(folder, name))
 const schema = JSON.parse(await readFile('schemas/graph.schema.json', 'utf8')) as object
 const isGraph = new Ajv2020({ strict: false }).compile(schema)
 

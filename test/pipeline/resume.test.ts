@@ -40,7 +40,13 @@ async function contents(out: string) {
   const tensors = ['model.safetensors', 'optimizer.safetensors'].map((name) => readFile(join(last, name)))
   return {
     steps: records.map((line) => {
-      const { forwardMs: _f, backwardMs: _b, stepMs: _s, ...record } = JSON.parse(line) as StepRecord
+      const {
+        waitingMs: _w,
+        forwardMs: _f,
+        backwardMs: _b,
+        stepMs: _s,
+        ...record
+      } = JSON.parse(line) as StepRecord
       return record
     }),
     evaluations: await text('evaluations.jsonl'),
@@ -250,6 +256,11 @@ test.each([
     ['--set', 'stages.ohem.use=random-keep'],
     /through forward, ohem, .* through forward, random-keep/,
   ],
+  [
+    'another optimizer',
+    ['--set', 'stages.optimize.with.optimizer=sgd'],
+    /trained with `optimizer` of `optimize` at "adamw", and .* says "sgd"/,
+  ],
   ['another order', ['--set', 'stages.order.with.seed=2'], /was trained on other batches than these/],
   ['other batches', ['--set', 'stages.pack.with.rows=4'], /was trained on other batches than these/],
   [
@@ -274,6 +285,46 @@ test('shards with another tokenizer are refused', async () => {
   const { code, stderr } = await resume(stopped, '--set', `stages.read.with.shards=${other}`)
   expect(code).toBe(1)
   expect(stderr).toMatch(/have another tokenizer than the checkpoint/)
+})
+
+test('a run of several batches a step, stopped and gone on with, comes to the same model and mean', async () => {
+  const several = (out: string) => [
+    ...train(out),
+    ...['--accumulate', '2', '--optimizer', 'lion'],
+    ...['average=uniform', 'average-of=2'].flatMap((option) => ['--set', `stages.checkpoint.with.${option}`]),
+  ]
+  const [straight, out] = ['straight', 'several'].map((name) => join(folder, name))
+  expect(await gradus(...several(straight))).toMatchObject({ code: 0 })
+  expect(await interrupt(several(out), out, ['SIGTERM'], { steps: 4, milliseconds: 0 })).toMatchObject({
+    code: 130,
+  })
+  const { code, stderr } = await resume(out)
+  expect({ code, stderr }).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/Going on after \d+ of 18/) as string,
+  })
+  const files = ['average', 'step-000018'].map((name) => join('checkpoints', name, 'model.safetensors'))
+  for (const file of files) {
+    expect((await readFile(join(out, file))).equals(await readFile(join(straight, file)))).toBe(true)
+  }
+  const records = (await readFile(join(out, 'steps.jsonl'), 'utf8')).trimEnd().split('\n')
+  expect(records.map((line) => (JSON.parse(line) as StepRecord).tokens)).toEqual(
+    Array<number>(steps).fill(2 * 8 * 32),
+  )
+  const text = await gradus('generate', join(out, 'checkpoints', 'average'), '--tokens', '5')
+  expect(text).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('text comes from the newest checkpoint that is whole', async () => {
+  const out = await copyOfStopped()
+  const newest = (await readdir(join(out, 'checkpoints'))).at(-1) as string
+  await truncate(join(out, 'checkpoints', newest, 'model.safetensors'), 5000)
+  const { code, stderr, stdout } = await gradus('generate', out, '--tokens', '5')
+  expect(code).toBe(0)
+  expect(stderr).toMatch(
+    /^The checkpoint after \d+ steps is passed over: `.*` has 5000 bytes and not \d+\.\n$/,
+  )
+  expect(stdout.length).toBeGreaterThan(1)
 })
 
 test('a folder without a run is refused', async () => {

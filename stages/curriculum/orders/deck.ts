@@ -8,6 +8,7 @@ export class Deck {
   readonly #lengths: Uint32Array
   readonly #random: RandomSource
   readonly #open: Uint32Array
+  /** Those from #next to #end are still to be dealt. A pass deals each document once, so that they never outgrow it. */
   readonly #cards: Uint32Array
   #opened = 0
   #next = 0
@@ -29,16 +30,16 @@ export class Deck {
     return this.#dealt
   }
 
-  /** Adds documents, to the present pass and to all that follow. */
+  /** Adds documents, to the present pass and to all that follow. Takes as long as they are many, whatever is open. */
   open(documents: Uint32Array): void {
     this.#open.set(documents, this.#opened)
     this.#opened += documents.length
-    this.#cards.copyWithin(0, this.#next, this.#end)
-    this.#end -= this.#next
-    this.#next = 0
-    this.#cards.set(documents, this.#end)
-    this.#end += documents.length
-    shuffle(this.#cards.subarray(0, this.#end), this.#random)
+    for (const document of documents) {
+      // Every place among the cards is as likely: shuffled cards stay shuffled (Fisher and Yates, inside out).
+      const place = this.#next + Math.floor((this.#random() / 2 ** 32) * (this.#end - this.#next + 1))
+      this.#cards[this.#end++] = this.#cards[place]
+      this.#cards[place] = document
+    }
   }
 
   /** Deals until `tokens` have been dealt in all. Yields what comes from one pass together. */

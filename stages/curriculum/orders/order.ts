@@ -8,16 +8,30 @@ export interface RankedCorpus {
   readonly ascending: Uint32Array
 }
 
-/** What orders can be told. Each reads the settings that it names in `takes`. */
+/** What a share of the corpus is a share of. */
+export const measures = ['tokens', 'documents'] as const
+export type Measure = (typeof measures)[number]
+
+/** What orders can be told. Each reads the settings that it has a default for. */
 export interface OrderSettings {
-  /** Groups of equal size in tokens into which the corpus is cut by difficulty. */
+  /** Groups of equal size into which the corpus is cut by difficulty. */
   readonly groups: number
-  /** How fast groups open. */
+  /** How fast the corpus opens. */
   readonly pacing: Pacing
-  /** Share of the corpus, in tokens, that is easy. */
+  /** Whether groups and pools are measured in tokens or in documents. */
+  readonly by: Measure
+  /** Share of the corpus that is easy, or open at the beginning. */
   readonly share: number
   /** Progress in [0, 1] at which a phase ends. */
   readonly until: number
+  /** How often the run goes through all difficulties. */
+  readonly segments: number
+  /** Progress in [0, 1] at which the hardest documents come. */
+  readonly peak: number
+  /** Pools of a run that hold everything. */
+  readonly cycles: number
+  /** Size of a pool over that of the next larger one, in (0, 1). */
+  readonly alpha: number
 }
 
 /** Consecutive documents of an order, all of one phase. */
@@ -29,7 +43,12 @@ export interface Stretch {
 export interface Order {
   /** One sentence for people. */
   readonly summary: string
-  readonly takes: readonly (keyof OrderSettings)[]
+  /** What comes at progress t, the share of the run's tokens before a document; q is a document's quantile of difficulty. */
+  readonly formula: string
+  /** Where it is from. */
+  readonly source: string
+  /** The settings that it reads, with their defaults. */
+  readonly defaults: Partial<OrderSettings>
   /**
    * Arranges documents until they amount to `tokens` or, with the last document's rest, more. A pure function of its
    * arguments and the seed.

@@ -2,7 +2,7 @@ import { openingProgress } from '../../training/schedules/pacing.ts'
 import { seededRandom } from '../../seeded-random.ts'
 import { Deck } from './deck.ts'
 import type { Order } from './order.ts'
-import { tokenQuantiles } from './token-quantiles.ts'
+import { quantiles } from './quantiles.ts'
 
 /**
  * Group k of g opens when pacing has opened the share k / g (arXiv 2506.11300, pacing-based sampling). Phase k deals
@@ -10,12 +10,12 @@ import { tokenQuantiles } from './token-quantiles.ts'
  */
 export const phases: Order = {
   summary: 'Groups from easy to hard open one after the other; whatever is open comes shuffled.',
-  takes: ['groups', 'pacing'],
-  *arrange(corpus, tokens, seed, { groups, pacing }) {
-    const ends = tokenQuantiles(
-      corpus,
-      Array.from({ length: groups }, (_, k) => (k + 1) / groups),
-    )
+  formula: 'any q < (k + 1)/g while k/g ≤ pacing(t) < (k + 1)/g',
+  source: 'arXiv 2506.11300, pacing-based sampling',
+  defaults: { groups: 10, pacing: 'linear', by: 'tokens' },
+  *arrange(corpus, tokens, seed, { groups, pacing, by }) {
+    const shares = Array.from({ length: groups }, (_, k) => (k + 1) / groups)
+    const ends = quantiles(corpus, shares, by)
     const deck = new Deck(corpus.lengths, seededRandom(seed))
     for (let phase = 0, first = 0; phase < groups; first = ends[phase++]) {
       deck.open(corpus.ascending.subarray(first, ends[phase]))

@@ -4,7 +4,9 @@ import type { Order } from './order.ts'
 
 export const random: Order = {
   summary: 'Shuffled; each pass anew.',
-  takes: [],
+  formula: 'any q at any t',
+  source: 'the baseline of every comparison',
+  defaults: {},
   *arrange({ lengths, ascending }, tokens, seed) {
     const deck = new Deck(lengths, seededRandom(seed))
     // Opened in the order of the corpus, not of difficulty: the same run whatever metrics there are.

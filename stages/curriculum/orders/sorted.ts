@@ -4,13 +4,17 @@ import type { Order, RankedCorpus, Stretch } from './order.ts'
 
 export const ascending: Order = {
   summary: 'From the easiest to the hardest; each pass anew.',
-  takes: [],
+  formula: 'q = t in each pass',
+  source: 'Bengio et al. 2009 (10.1145/1553374.1553380)',
+  defaults: {},
   arrange: (corpus, tokens, seed) => sorted(corpus, corpus.ascending, tokens, seed),
 }
 
 export const descending: Order = {
   summary: 'From the hardest to the easiest; each pass anew.',
-  takes: [],
+  formula: 'q = 1 − t in each pass',
+  source: 'the anti-curriculum of arXiv 2012.03107',
+  defaults: {},
   arrange: (corpus, tokens, seed) => sorted(corpus, corpus.ascending.toReversed(), tokens, seed),
 }
 

@@ -1,7 +1,7 @@
 import { seededRandom } from '../../seeded-random.ts'
 import { Deck } from './deck.ts'
 import type { Order } from './order.ts'
-import { tokenQuantiles } from './token-quantiles.ts'
+import { quantiles } from './quantiles.ts'
 
 /**
  * Phase 0 deals from the easiest share alone, phase 1 from everything: after the warm-up, training sees the corpus
@@ -9,11 +9,13 @@ import { tokenQuantiles } from './token-quantiles.ts'
  */
 export const warmUp: Order = {
   summary: 'The easiest share first, then everything, shuffled.',
-  takes: ['share', 'until'],
+  formula: 'any q ≤ share while t < until, then any q',
+  source: 'arXiv 2506.11300, curriculum as warm-up',
+  defaults: { share: 0.3, until: 0.2 },
   *arrange(corpus, tokens, seed, { share, until }) {
     const random = seededRandom(seed)
     const easy = new Deck(corpus.lengths, random)
-    const [easiest] = tokenQuantiles(corpus, [share])
+    const [easiest] = quantiles(corpus, [share])
     easy.open(corpus.ascending.subarray(0, easiest))
     for (const documents of easy.dealTo(until * tokens)) yield { phase: 0, documents }
     const everything = new Deck(corpus.lengths, random)

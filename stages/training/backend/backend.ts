@@ -1,5 +1,5 @@
 /** The back ends in the order in which `auto` tries them. */
-export const backendNames = ['tensorflow', 'wasm'] as const
+export const backendNames = ['tensorflow', 'webgpu', 'wasm'] as const
 export type BackendName = (typeof backendNames)[number]
 
 /** What a user may ask for. */
@@ -12,8 +12,10 @@ export interface BackendDescription {
   readonly device: 'CPU' | 'GPU'
   /** Of the library underneath, such as `libtensorflow 1.15.0`. */
   readonly version: string
-  /** Threads that one operation may use. */
-  readonly threads: number
+  /** Threads that one operation may use; absent where a GPU sees to that. */
+  readonly threads?: number
+  /** Why `auto` passes it over although it works: one sentence. */
+  readonly drawback?: string
 }
 
 /** The active back end of @tensorflow/tfjs-core. */

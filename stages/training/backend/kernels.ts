@@ -1,8 +1,10 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Parameters } from '../model/parameters.ts'
+import type { Optimizer, OptimizerSettings } from '../optimizers/optimizer.ts'
 import type { BackendName } from './backend.ts'
 import { tensorflowKernels } from './tensorflow-kernels.ts'
 import { wasmKernels } from './wasm-kernels.ts'
+import { webgpuKernels } from './webgpu-kernels.ts'
 
 /**
  * The few operations of a training step that differ between back ends, because one of them lacks the operation, has a
@@ -26,42 +28,15 @@ export interface Kernels {
   gatherRows<T extends Tensor>(x: T, rows: Int32Array | Tensor1D): T
   /** `[count, C]`: row r is the sum of the rows i of `x` with `index[i]` = r. */
   sumRowsBy(index: Int32Array, x: Tensor2D, count: number): Tensor2D
-  /** AdamW over all parameters, with moments that start at zero. */
-  adamW(parameters: Parameters, settings: AdamWSettings): AdamW
-}
-
-export interface AdamWSettings {
-  readonly beta1: number
-  readonly beta2: number
-  readonly epsilon: number
-  /** Decoupled weight decay, on matrices only. */
-  readonly decay: number
-  /** Gradients are scaled down to this global norm. */
-  readonly clip: number
-}
-
-/** First and second moment of a parameter's gradient. */
-export interface Moments {
-  readonly first: Float32Array
-  readonly second: Float32Array
-}
-
-export interface AdamW {
-  /** Updates made so far. */
-  readonly updates: number
-  /**
-   * Updates every parameter. The gradients stay the caller's.
-   * @returns the gradients' global norm before clipping. Where it is not finite, nothing is updated.
-   */
-  update(gradients: ReadonlyMap<string, Tensor>, learningRate: number): number
-  /** What a resumed run needs, with `updates`, to go on as if it had never stopped. */
-  export(): Promise<Map<string, Moments>>
-  import(moments: ReadonlyMap<string, Moments>, updates: number): void
-  dispose(): void
+  /** Euclidean norm of all tensors together. */
+  globalNorm(tensors: Iterable<Tensor>): Promise<number>
+  /** Updates all parameters by a rule, which remembers nothing yet. */
+  optimizer(parameters: Parameters, settings: OptimizerSettings): Optimizer
 }
 
 const kernels: Readonly<Record<BackendName, () => Kernels>> = {
   tensorflow: tensorflowKernels,
+  webgpu: webgpuKernels,
   wasm: wasmKernels,
 }
 

@@ -10,15 +10,17 @@ import {
 import { explainMissing } from './native-install.ts'
 import { activateTensorflow } from './tensorflow.ts'
 import { activateWasm } from './wasm.ts'
+import { activateWebgpu } from './webgpu.ts'
 
 const activate: Record<BackendName, () => Promise<BackendDescription>> = {
   tensorflow: activateTensorflow,
+  webgpu: activateWebgpu,
   wasm: activateWasm,
 }
 
 /**
  * Loads a back end, makes it the active one of tfjs-core, and has it multiply two matrices before anything relies on
- * it. `auto` takes the first that works.
+ * it. `auto` takes the first that works without a drawback.
  *
  * @throws UserError where a back end that was asked for by name does not work here.
  */
@@ -30,13 +32,18 @@ export async function openBackend(choice: BackendChoice): Promise<Backend> {
         `Back end \`${choice}\` is not available. ${attempt.problem} Use \`--backend auto\` for one that is.`,
       )
     }
-    return { ...attempt, reason: 'It was asked for.' }
+    return { ...attempt, reason: ['It was asked for.', attempt.drawback].filter(Boolean).join(' ') }
   }
   const problems: string[] = []
   for (const name of backendNames) {
     const attempt = await tryBackend(name)
-    if ('problem' in attempt) problems.push(`\`${name}\` is not available. ${attempt.problem}`)
-    else return { ...attempt, reason: problems.join(' ') || 'It is the first choice, and it works here.' }
+    if ('problem' in attempt) {
+      problems.push(`\`${name}\` is not available. ${attempt.problem}`)
+    } else if (attempt.drawback !== undefined) {
+      problems.push(`\`${name}\` was passed over. ${attempt.drawback}`)
+    } else {
+      return { ...attempt, reason: problems.join(' ') || 'It is the first choice, and it works here.' }
+    }
   }
   throw new UserError(`No back end works here. ${problems.join(' ')}`)
 }
@@ -47,7 +54,7 @@ export async function tryBackend(
 ): Promise<({ name: BackendName } & BackendDescription) | { name: BackendName; problem: string }> {
   try {
     const description = await activate[name]()
-    checkProduct()
+    await checkProduct()
     return { name, ...description }
   } catch (error) {
     return { name, problem: name === 'tensorflow' ? await explainMissing(error) : `${firstLine(error)}.` }
@@ -55,11 +62,13 @@ export async function tryBackend(
 }
 
 /** @throws where the active back end gets a small product wrong; whole numbers leave no room for rounding. */
-function checkProduct() {
+async function checkProduct() {
   const product = tf.tidy(() =>
-    tf.matMul(tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]), tf.tensor2d([1, 0, 2, 1, 0, 3], [3, 2])).dataSync(),
+    tf.matMul(tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]), tf.tensor2d([1, 0, 2, 1, 0, 3], [3, 2])),
   )
-  if (product.join() !== '5,11,14,23') throw new Error(`it multiplies wrongly: [${product.join()}]`)
+  const values = await product.data()
+  product.dispose()
+  if (values.join() !== '5,11,14,23') throw new Error(`it multiplies wrongly: [${values.join()}]`)
 }
 
 function firstLine(error: unknown): string {

@@ -41,6 +41,8 @@ export function renderProbes(probes: readonly BackendProbe[]): string {
 
 function headline(probe: BackendProbe): string {
   if (!probe.available) return `${probe.name}: not available. ${probe.reason}`
-  const threads = probe.threads === 1 ? '1 thread' : `${probe.threads} threads`
-  return `${probe.name}: available, on the ${probe.device} with ${threads} (${probe.version})`
+  const { name, device, threads, version, drawback } = probe
+  const withThreads = threads === undefined ? '' : ` with ${threads} thread${threads === 1 ? '' : 's'}`
+  const passedOver = drawback === undefined ? '' : `; \`auto\` passes it over. ${drawback}`
+  return `${name}: available, on the ${device}${withThreads} (${version})${passedOver}`
 }

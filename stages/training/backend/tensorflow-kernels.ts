@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
-import { resourceAdamW } from './tensorflow-adamw.ts'
 import { native } from './tensorflow-operations.ts'
+import { tensorflowNorm, tensorflowOptimizer } from './tensorflow-optimizer.ts'
 import { tidy } from './tidy.ts'
 
 /** Kernels on TensorFlow's own operations, through @tensorflow/tfjs-node-gpu. */
@@ -45,7 +45,8 @@ export function tensorflowKernels(): Kernels {
     complexProduct,
     gatherRows,
     sumRowsBy,
-    adamW: resourceAdamW,
+    globalNorm: tensorflowNorm,
+    optimizer: tensorflowOptimizer,
   }
 }
 

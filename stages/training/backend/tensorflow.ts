@@ -30,8 +30,8 @@ export async function activateTensorflow(): Promise<BackendDescription> {
   }
 }
 
-/** The package calls `util.isNullOrUndefined`, which Node 23 took away. */
+/** The package calls `util.isNullOrUndefined`, of which Node 22 warns on the terminal, and which Node 23 took away. */
 function defineIsNullOrUndefined() {
   const legacy = nodeUtil as { isNullOrUndefined?: (value: unknown) => boolean }
-  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined
+  legacy.isNullOrUndefined = (value) => value === null || value === undefined
 }

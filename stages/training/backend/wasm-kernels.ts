@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
 import { tidy } from './tidy.ts'
-import { memoryAdamW } from './wasm-adamw.ts'
 import { emptyTensor, memoryOf } from './wasm-memory.ts'
+import { memoryNorm, memoryOptimizer } from './wasm-optimizer.ts'
 
 /**
  * Kernels for WebAssembly. Its matrix product is fast for plain pairs of matrices only (30 GFLOP/s against 1 with a
@@ -11,7 +11,15 @@ import { emptyTensor, memoryOf } from './wasm-memory.ts'
  * is done in its memory, since its own slices copy the whole tensor and its gathers go number by number.
  */
 export function wasmKernels(): Kernels {
-  return { matMul, batchMatMul, complexProduct, gatherRows, sumRowsBy, adamW: memoryAdamW }
+  return {
+    matMul,
+    batchMatMul,
+    complexProduct,
+    gatherRows,
+    sumRowsBy,
+    globalNorm: memoryNorm,
+    optimizer: memoryOptimizer,
+  }
 }
 
 function matMul(a: Tensor2D, b: Tensor2D, transposeA = false, transposeB = false): Tensor2D {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
 import { dispose, tidy } from '../backend/tidy.ts'
 import type { Backend } from '../backend/backend.ts'
 import { kernelsOf, type Kernels } from '../backend/kernels.ts'
@@ -12,6 +12,7 @@ import { tokensOfRows, windows, type Kept } from './kept.ts'
 import { layer, layerBackward, type LayerWeights } from './layer.ts'
 import { keepsTokenProbabilities, keepsAttentionProbabilities } from './memory.ts'
 import { Parameters, embeddingName, finalNormName, headName, layerNames } from './parameters.ts'
+import { predictionStatistic, type PredictionStatistic } from './prediction.ts'
 import { rmsNorm, rmsNormBackward, scaleNorm, type NormActivations } from './rms-norm.ts'
 import { rotary } from './rotary.ts'
 
@@ -70,6 +71,11 @@ export class Model {
       const { losses } = head(this.kernels, hidden, this.#headMatrix, windows(tokens, sequences, 1), false)
       return tf.reshape(losses, [sequences, -1])
     })
+  }
+
+  /** A statistic of each of a forward pass's predictions `[B·T]`, before backward; it is the caller's. */
+  predictionStatistic({ head }: Activations, statistic: PredictionStatistic): Tensor1D {
+    return predictionStatistic(this.kernels, head, this.#headMatrix, statistic)
   }
 
   /**

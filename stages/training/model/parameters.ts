@@ -55,7 +55,7 @@ export function parameterShapes(config: ModelConfig): Map<string, readonly numbe
 /** @throws UserError where a tensor is missing, unknown or of another shape than the model's. */
 export function checkShapes(
   shapes: ReadonlyMap<string, readonly number[]>,
-  stored: ReadonlyMap<string, StoredTensor>,
+  stored: ReadonlyMap<string, Pick<StoredTensor, 'shape'>>,
 ): void {
   for (const name of stored.keys()) {
     if (!shapes.has(name))

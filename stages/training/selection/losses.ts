@@ -1,5 +1,5 @@
 import { UserError } from '../../../schemas/user-error.ts'
-import type { Forwarded, Selection } from '../messages.ts'
+import type { Batch, Forwarded, Selection } from '../messages.ts'
 
 /**
  * The losses `[B·T]` of a forward pass, in nats.
@@ -7,25 +7,27 @@ import type { Forwarded, Selection } from '../messages.ts'
  */
 export async function readLosses({ losses, batch }: Forwarded): Promise<Float32Array> {
   const values = (await losses.data()) as Float32Array
-  const broken = values.findIndex((loss) => !Number.isFinite(loss))
-  if (broken >= 0) {
-    const row = Math.floor(broken / batch.length)
-    throw new UserError(
-      `The loss is ${values[broken]} in row ${row} of step ${batch.step}: training diverged. Lower \`peak\` of \`optimize\`, or raise its \`warm-up\`.`,
-    )
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw divergence(values[i], Math.floor(i / batch.length), batch)
   }
   return values
 }
 
+function divergence(loss: number, row: number, { step, length, documents, corpus }: Batch): UserError {
+  const [first, last] = [documents[row * (length + 1)], documents[(row + 1) * (length + 1) - 1]]
+  const held = first === last ? `document ${first}` : `documents ${first} to ${last}`
+  return new UserError(
+    `The loss is ${loss} in row ${row} of batch ${step}: training diverged. The row holds ${held} of the order of \`${corpus.shards}\`, counted from 0. ` +
+      'Checkpoints written so far stay. Lower `peak` of `optimize`, or raise its `warm-up`, and begin a new run.',
+  )
+}
+
 /** In 64-bit arithmetic, over the indices given, or over all. */
 export function mean(values: Float32Array, indices?: Int32Array): number {
+  const count = indices ? indices.length : values.length
   let sum = 0
-  if (!indices) {
-    for (const value of values) sum += value
-    return sum / values.length
-  }
-  for (const index of indices) sum += values[index]
-  return sum / indices.length
+  for (let i = 0; i < count; i++) sum += values[indices ? indices[i] : i]
+  return sum / count
 }
 
 /** The selection that keeps everything: the mean loss of all tokens. */

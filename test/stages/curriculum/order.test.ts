@@ -151,10 +151,20 @@ describe('order', () => {
     expect((error as Error).message).toContain('--metrics compression-ratio,mtld,flesch')
   })
 
+  it.each([
+    ['ngram-perplexity', 'but not ngram-perplexity'],
+    ['best-signals', 'but not flesch'],
+  ])('takes a difficulty by its name, and names what the shards lack of %s', async (difficulty, lack) => {
+    await expect(run({ order: 'tent', difficulty })).rejects.toThrow(lack)
+    const one = await run({ order: 'tent', difficulty: 'mtld', tokens: 5000 })
+    expect(one.placed).toEqual((await run({ order: 'tent', difficulty: { mtld: 3 }, tokens: 5000 })).placed)
+  })
+
   it('cuts no more groups than there are documents', async () => {
     const groups = trainable.length
     expect((await run({ order: 'phases', groups, difficulty })).placed.length).toBeGreaterThan(0)
     await expect(run({ order: 'phases', groups: groups + 1, difficulty })).rejects.toThrow(UserError)
+    await expect(run({ order: 'folding', segments: groups + 1, difficulty })).rejects.toThrow(/segments/)
   })
 
   it('says so where all documents are held out', async () => {
@@ -173,11 +183,18 @@ describe('the options of order', () => {
     ['a negative weight', { difficulty: { mtld: -1 } }, 'difficulty'],
     ['weights that are all zero', { difficulty: { mtld: 0 } }, 'difficulty'],
     ['a setting of another order', { order: 'random', groups: 4 }, 'groups'],
+    ['a progress outside [0, 1]', { order: 'tent', peak: 1.2 }, 'peak'],
+    ['a pool that never grows', { order: 'cyclical', alpha: 1 }, 'alpha'],
     ['a share above one', { order: 'warm-up', share: 1.5 }, 'share'],
     ['a budget of no tokens', { tokens: 0 }, 'tokens'],
   ])('refuse %s', (_, given, option) => {
     const { error } = order.options.safeParse(given)
     expect(error?.issues[0].path[0]).toBe(option)
+  })
+
+  it('say of a weight below zero where it stands and what is wrong', () => {
+    const [issue] = order.options.safeParse({ difficulty: { mtld: -1, flesch: 1 } }).error?.issues ?? []
+    expect(issue).toMatchObject({ path: ['difficulty', 'mtld'], message: 'a weight must not be below zero' })
   })
 
   it('have a JSON Schema, for editors', () => {

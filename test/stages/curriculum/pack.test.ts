@@ -109,6 +109,30 @@ describe('pack', () => {
     expect(batches.length).toBe(10)
   })
 
+  it('lets sequences grow: batches of as many tokens, each token predicted once and in the same order', async () => {
+    const grow = { from: 8, until: 0.5 }
+    const [even, grown] = [await run({ tokens: 4000 }), await run({ tokens: 4000 }, { ...shape, grow })]
+    const flat = ({ inputs, targets, owners }: ReturnType<typeof predictions>) => [inputs, targets, owners]
+    expect(flat(predictions(grown.batches))).toEqual(flat(predictions(even.batches)))
+    const lengths = grown.batches.map(({ length }) => length)
+    expect([...new Set(lengths)]).toEqual([8, 16, 32])
+    for (const { rows, length, hardness, phases, tokens } of grown.batches) {
+      expect([rows * length, hardness.length, phases.length, tokens.length]).toEqual([
+        128,
+        rows,
+        rows,
+        rows * (length + 1),
+      ])
+    }
+    expect(new Set([even, grown].flatMap(({ batches }) => batches.map(({ stream }) => stream))).size).toBe(2)
+  })
+
+  it.each([{ from: 33 }, { from: 12 }])('refuses sequences that no batch holds: %j', (grow) => {
+    const { error } = pack.options.safeParse({ ...shape, grow })
+    expect(error?.issues[0].path).toEqual(['grow', 'from'])
+    expect(error?.issues[0].message).toContain('128 tokens')
+  })
+
   it('gives the same batches for a seed and others for another', async () => {
     const first = await run({ tokens: 3000, seed: 1 })
     expect((await run({ tokens: 3000, seed: 1 })).batches).toEqual(first.batches)

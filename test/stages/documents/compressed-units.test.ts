@@ -29,7 +29,7 @@ function runOf(paths: string[], options: object = {}) {
     units: () => readJsonl.units!({ ...context, signal: new AbortController().signal }),
     batches(unit: Unit) {
       const unitEnds = new AbortController()
-      const batches = readJsonl.run(nothing(), { ...context, signal: unitEnds.signal, unit, key: unit.hash })
+      const batches = readJsonl.run(nothing(), { ...context, signal: unitEnds.signal, unit })
       return { batches, stop: (reason: Error) => unitEnds.abort(reason) }
     },
     async ids(unit: Unit) {

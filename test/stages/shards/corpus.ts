@@ -110,18 +110,31 @@ export interface ScoreOptions {
 /** Scores units into shards as the pipeline does, and returns the indices of those that had to be run. */
 export async function scoreUnits(units: readonly ScoredUnit[], options: ScoreOptions): Promise<number[]> {
   const { to, tokenizer, heldOut = 0.05, metrics = ['compression-ratio'], rows } = options
+  const columns = [
+    ...((await tokenize.columns?.({ tokenizer })) ?? []),
+    ...((await score.columns?.({ metrics })) ?? []),
+  ]
   const planned = units.map(({ key, texts }, index) => {
     const bytes = texts.join('').length
-    return { key, unit: { index, slices: [], bytes, hash: key } satisfies Unit }
+    const [{ identity: tokens }] = columns
+    const identities = columns.map(({ name, identity, madeFrom }) => [
+      name,
+      JSON.stringify([key, identity, madeFrom.length > 0 && tokens]),
+    ])
+    const keys = {
+      all: JSON.stringify(identities),
+      documents: key,
+      columns: Object.fromEntries(identities) as Record<string, string>,
+    }
+    return { keys, unit: { index, slices: [], bytes, hash: key } satisfies Unit }
   })
-  const writing = context({ to, 'held-out': heldOut })
+  const writing = { ...context({ to, 'held-out': heldOut }), columns }
   const pending = (await writeShards.unfinished?.(planned, writing)) ?? []
-  for (const unit of pending) {
-    const { key } = units[unit.index]
+  for (const { unit, keys, kept } of pending) {
     const tokenized = tokenize.run(documentsOf(units[unit.index], rows), context({ tokenizer }))
-    const scored = score.run(tokenized, context({ metrics }))
-    await collect(writeShards.run(scored, { ...writing, unit, key }))
+    const scored = score.run(tokenized, { ...context({ metrics }), kept })
+    await collect(writeShards.run(scored, { ...writing, unit, keys, kept }))
   }
   await writeShards.finished?.(writing)
-  return pending.map(({ index }) => index)
+  return pending.map(({ unit }) => unit.index)
 }

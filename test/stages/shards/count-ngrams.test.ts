@@ -43,15 +43,15 @@ async function count(
   const own = context({ to, order: order as 1 | 2 | 3 })
   const planned = units.map((texts, index) => {
     const key = Buffer.from(texts.join('|')).toString('base64url').slice(0, 40) + texts.length
-    return { key, unit: { index, slices: [], bytes: 1, hash: key } }
+    const keys = { all: key, documents: key, columns: {} }
+    return { keys, unit: { index, slices: [], bytes: 1, hash: key } }
   })
   const todo = [...((await countNgrams.unfinished?.(planned, own)) ?? [])]
-  for (const unit of (reversed ? todo.toReversed() : todo).slice(0, stopAfter)) {
-    const { key } = planned[unit.index]
-    await collect(countNgrams.run(tokenized(units[unit.index], path), { ...own, unit, key }))
+  for (const { unit, keys } of (reversed ? todo.toReversed() : todo).slice(0, stopAfter)) {
+    await collect(countNgrams.run(tokenized(units[unit.index], path), { ...own, unit, keys }))
   }
   if (todo.length <= stopAfter) await countNgrams.finished?.(own)
-  return todo.map(({ index }) => index)
+  return todo.map(({ unit }) => unit.index)
 }
 
 test('a document has the perplexity that all counts of the corpus give it, though those of 1 are not kept', async () => {
@@ -124,7 +124,7 @@ test('scores count for reuse by the counts they are measured against', async () 
   const [one, other] = ['one.arrow', 'other.arrow'].map((name) => join(folder, name))
   await count(one, [texts])
   await count(other, [texts.slice(1)])
-  const identity = (ngrams: string, metric: string) => score.identity?.({ metrics: [metric], ngrams })
+  const identity = (ngrams: string, metric: string) => score.columns?.({ metrics: [metric], ngrams })
   expect(await identity(one, 'ngram-perplexity')).not.toEqual(await identity(other, 'ngram-perplexity'))
   expect(await identity(one, 'mtld')).toEqual(await identity(other, 'mtld'))
 })

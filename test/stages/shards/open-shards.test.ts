@@ -33,6 +33,11 @@ async function spoilt(name: string, spoil: (shards: string) => Promise<void>): P
   return shards
 }
 
+async function writeManifest(shards: string, change: (text: string) => string): Promise<void> {
+  const path = join(shards, 'manifest.jsonl')
+  await writeFile(path, change(await readFile(path, 'utf8')))
+}
+
 const refusal = (message: RegExp) => ({
   name: 'UserError',
   message: expect.stringMatching(message) as string,
@@ -51,9 +56,23 @@ test('a folder without shards is named', async () => {
 
 test('a damaged manifest is named with its line', async () => {
   const shards = await spoilt('manifest', (shards) =>
-    writeFile(join(shards, 'manifest.jsonl'), '{"format":1,"heldOut":0.05}\n{}\n'),
+    writeManifest(shards, (text) => text.replace('"rows":', '"row5":')),
   )
   await expect(openShards(shards)).rejects.toMatchObject(refusal(/manifest\.jsonl:2` is damaged/))
+})
+
+test('one digit of the manifest that is another is damage, and not another corpus', async () => {
+  const shards = await spoilt('digit', (shards) =>
+    writeManifest(shards, (text) => text.replace(/"tokens":(\d)/, (_, digit) => `"tokens":${9 - Number(digit)}`)),
+  )
+  await expect(openShards(shards)).rejects.toMatchObject(refusal(/manifest\.jsonl:2` is damaged/))
+})
+
+test('shards of an earlier version are said to be', async () => {
+  const shards = await spoilt('version', (shards) =>
+    writeFile(join(shards, 'manifest.jsonl'), '{"format":1,"heldOut":0.05}\n'),
+  )
+  await expect(openShards(shards)).rejects.toMatchObject(refusal(/another version of gradus/))
 })
 
 test('units that are missing are counted', async () => {

@@ -68,10 +68,21 @@ test('each metric has a column of what its gauge measures, and one of its flags,
   }
 })
 
-test('what counts for reuse is the metrics and their versions', async () => {
-  expect(await score.identity?.({ metrics: ['mtld'] })).toEqual({
-    metrics: [{ name: 'mtld', version: metricNamed('mtld').version }],
-  })
+test('what counts for reuse of a column is its metric, the version, and tokens where it reads them', async () => {
+  expect(await score.columns?.({ metrics: ['mtld', 'entropy'] })).toEqual([
+    { name: 'mtld', madeFrom: [], identity: { name: 'mtld', version: metricNamed('mtld').version } },
+    {
+      name: 'entropy',
+      madeFrom: ['tokens'],
+      identity: { name: 'entropy', version: metricNamed('entropy').version },
+    },
+  ])
+})
+
+test('columns that are kept are not measured again', async () => {
+  const kept = { documents: true, columns: ['tokens', 'mtld'] }
+  const run = score.run(tokenized(), { ...context({ metrics: ['mtld', 'flesch'] }), kept })
+  expect(metricColumns((await collect(run))[0].schema).map(({ name }) => name)).toEqual(['flesch'])
 })
 
 test.each([
@@ -138,7 +149,7 @@ describe('a metric of the user’s own', () => {
   it('counts for reuse by what its file holds, and lint and plan are told that it runs', async () => {
     const [file, same, other] = [commas, commas, `${commas} // changed`].map(metricFile)
     const identity = async (path: Promise<string>) =>
-      JSON.stringify(await score.identity?.({ metrics: [await path] }))
+      JSON.stringify(await score.columns?.({ metrics: [await path] }))
     expect(await identity(file)).toBe(await identity(same))
     expect(await identity(file)).not.toBe(await identity(other))
     expect(await identity(file)).toContain('"commas","version":3')

@@ -238,21 +238,29 @@ test('a unit without rows has a line and no files', async () => {
   expect(await scoreUnits(withEmpty, own)).toEqual([])
 })
 
-test('another tokenizer is refused, and the shards stay as they were', async () => {
-  const own = options()
+test('another tokenizer gives the shards that it would give from the start', async () => {
+  const own = options({ metrics: ['compression-ratio', 'entropy'] })
   await scoreUnits(units, own)
-  const before = await contents(own.to)
   const other = join(folder, 'other.json')
   await train(other, units[0].texts, 300)
-  const again = units.map(({ key, texts }) => ({ key: `${key} by another`, texts }))
-  await expect(scoreUnits(again, { ...own, tokenizer: other })).rejects.toMatchObject({
+  const fresh = options({ metrics: own.metrics ?? [], tokenizer: other })
+  expect(await scoreUnits(units, { ...own, tokenizer: other })).toEqual([0, 1])
+  await scoreUnits(units, fresh)
+  expect(await contents(own.to)).toEqual(await contents(fresh.to))
+})
+
+test('the folder’s own tokenizer with a flipped bit is refused, and the shards stay as they were', async () => {
+  const own = options()
+  await scoreUnits(units, own)
+  const kept = join(own.to, 'tokenizer.json')
+  const text = await readFile(kept, 'utf8')
+  await writeFile(kept, text.replace('"lstrip": false', '"lstrip": true'))
+  await expect(scoreUnits(units, { ...own, tokenizer: kept })).rejects.toMatchObject({
     name: 'UserError',
-    message: expect.stringMatching(
-      /are of another tokenizer than `.*other\.json`: score with `.*tokenizer\.json`/,
-    ) as string,
+    message: expect.stringMatching(/is not the tokenizer that made the shards beside it/) as string,
   })
   expect(await scoreUnits(units, own)).toEqual([])
-  expect(await contents(own.to)).toEqual(before)
+  expect(await readFile(kept, 'utf8')).toBe(text)
 })
 
 test('another held-out share is refused', async () => {

@@ -4,18 +4,15 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import type { z } from 'zod'
 import { UserError } from '../../../schemas/user-error.ts'
-import type { StageContext, StageDefinition } from '../../../stages/stage.ts'
-import { backward } from '../../../stages/training/backward.ts'
 import { checkpoint } from '../../../stages/training/checkpoint.ts'
 import { readCheckpoint } from '../../../stages/training/checkpoint-folder.ts'
-import { forward } from '../../../stages/training/forward.ts'
 import type { Batch, Step } from '../../../stages/training/messages.ts'
-import { optimize } from '../../../stages/training/optimize.ts'
+import { readNewestModel } from '../../../stages/training/newest-model.ts'
 import { randomKeep } from '../../../stages/training/random-keep.ts'
+import { findResumePoint } from '../../../stages/training/resume-point.ts'
+import { readTrainingState } from '../../../stages/training/training-state.ts'
 import { onEveryBackend } from './backends.ts'
-
-const vocabulary = 61
-const [rows, length, steps] = [4, 6, 8]
+import { batches as cut, context, drain, said, train as trainSmall, type TrainOptions } from './small-run.ts'
 
 let folder: string
 let run: string
@@ -26,36 +23,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-async function* batches(from = 0, change: Partial<Batch> = {}): AsyncGenerator<Batch> {
-  for (let step = from; step < steps; step++) {
-    yield {
-      step,
-      steps,
-      rows,
-      length,
-      tokens: Int32Array.from({ length: rows * (length + 1) }, (_, i) => (step * 7 + i * i) % vocabulary),
-      documents: new Int32Array(rows * (length + 1)),
-      hardness: new Float32Array(rows),
-      phases: new Int32Array(rows),
-      corpus: { shards: folder, vocabulary, endOfText: 0 },
-      stream: 'squares',
-      ...change,
-    }
-  }
-}
-
-const said: string[] = []
-function context<Options extends z.ZodObject>(
-  stage: StageDefinition<Options, readonly never[], never> | { options: Options },
-  options: z.input<Options>,
-): StageContext<z.output<Options>> {
-  return {
-    options: stage.options.parse(options),
-    signal: new AbortController().signal,
-    stats: { add: () => undefined, drop: () => undefined, set: () => undefined, expect: () => undefined },
-    log: (sentence) => said.push(sentence),
-  }
-}
+const batches = (from = 0, change?: Partial<Batch>) => cut(folder, { from, ...(change && { change }) })
 
 /** Adds bits per byte to some messages, by the updates made before them. */
 async function* evaluated(items: AsyncIterable<Step>, bits: readonly number[]): AsyncGenerator<Step> {
@@ -67,12 +35,16 @@ async function* evaluated(items: AsyncIterable<Step>, bits: readonly number[]): 
 }
 
 await onEveryBackend((backend) => {
-  function train(source = batches(), resume?: string, options = {}): AsyncGenerator<Step> {
-    const model = { dim: 16, layers: 2, heads: 4, seed: 3, backend: backend().name, ...options }
-    const forwarded = forward.run(source, context(forward, { ...model, resume }))
-    const selected = randomKeep.run(forwarded, context(randomKeep, { keep: 0.5 }))
-    const gradients = backward.run(selected, context(backward, {}))
-    return optimize.run(gradients, context(optimize, { peak: 0.03, 'warm-up': 2, resume }))
+  function train(
+    source = batches(),
+    resume?: string,
+    options: Partial<TrainOptions> = {},
+  ): AsyncGenerator<Step> {
+    return trainSmall(source, {
+      select: (items) => randomKeep.run(items, context(randomKeep, { keep: 0.5 })),
+      model: { backend: backend().name, ...options.model, resume },
+      optimizer: { ...options.optimizer, resume },
+    })
   }
   const kept = (items: AsyncIterable<Step>, options: Partial<z.input<typeof checkpoint.options>> = {}) =>
     checkpoint.run(items, context(checkpoint, { to: run, ...options }))
@@ -87,26 +59,45 @@ await onEveryBackend((backend) => {
     const { 'training-state.json': state, ...others } = Object.fromEntries(
       await Promise.all(files),
     ) as Record<string, string>
-    return { ...others, state: state.replace(/"\w+Ms": .*/g, '') }
+    return { ...others, state: state.replace(/"(\w+Ms|checksum)": .*/g, '') }
   }
 
-  test.each([1, 5, 7])(
-    'a run that goes on after %d updates comes to the same checkpoint, to the last bit',
-    async (n) => {
+  test.each([
+    [1, 'adamw', 1],
+    [5, 'lion', 1],
+    [6, 'sgd', 1],
+    [7, 'adamw', 1],
+    [1, 'adamw', 3],
+    [2, 'lion', 3],
+  ] as const)(
+    'a run that goes on after %d updates of %s, each of %d batches, comes to the same checkpoint, to the last bit',
+    async (n, name, accumulate) => {
+      const optimizer = { optimizer: name, peak: undefined, accumulate }
+      const last = Math.ceil(8 / accumulate)
       const before = tf.memory().numTensors
-      await drain(kept(train(), { every: 1, keep: 9 }))
-      const whole = await filesOf(at(8))
-      await rm(at(8), { recursive: true })
+      await drain(kept(train(undefined, undefined, { optimizer }), { every: 1, keep: 9 }))
+      const whole = await filesOf(at(last))
+      await rm(at(last), { recursive: true })
       const updates: number[] = []
-      for await (const step of kept(train(batches(n), at(n)), { every: 1, keep: 9 })) {
+      const source = batches((await readTrainingState(at(n))).batches)
+      for await (const step of kept(train(source, at(n), { optimizer }), { every: 1, keep: 9 })) {
         updates.push(step.updates)
         expect(step.record?.step).toBe(step.updates - 1)
       }
-      expect(updates).toEqual(Array.from({ length: 9 - n }, (_, i) => n + i))
-      expect(await filesOf(at(8))).toEqual(whole)
+      expect(updates).toEqual(Array.from({ length: last + 1 - n }, (_, i) => n + i))
+      expect(await filesOf(at(last))).toEqual(whole)
       expect(tf.memory().numTensors).toBe(before)
     },
   )
+
+  test('a checkpoint of another optimizer is refused in a sentence', async () => {
+    const before = tf.memory().numTensors
+    await drain(kept(train()))
+    const outcome = drain(train(batches(7), at(8), { optimizer: { optimizer: 'lion' } }))
+    await expect(outcome).rejects.toThrow('was trained with `optimizer: adamw`, and `optimize` says lion')
+    await expect(outcome).rejects.toBeInstanceOf(UserError)
+    expect(tf.memory().numTensors).toBe(before)
+  })
 
   test('a run that had made all its updates gives its last message again, and makes no other', async () => {
     await drain(kept(train()))
@@ -168,12 +159,57 @@ await onEveryBackend((backend) => {
     async (options, change, sentence) => {
       const before = tf.memory().numTensors
       await drain(kept(train()))
-      const outcome = drain(train(batches(7, change), at(8), options))
+      const outcome = drain(train(batches(7, change), at(8), { model: options }))
       await expect(outcome).rejects.toThrow(sentence)
       await expect(outcome).rejects.toBeInstanceOf(UserError)
       expect(tf.memory().numTensors).toBe(before)
     },
   )
+
+  test('a checkpoint does not go on with another tokenizer', async () => {
+    await drain(kept(train()))
+    await writeFile(join(folder, 'tokenizer.json'), '{"version": "other"}')
+    const outcome = drain(train(batches(7), at(8)))
+    await expect(outcome).rejects.toThrow('have another tokenizer than the checkpoint')
+    await expect(outcome).rejects.toBeInstanceOf(UserError)
+  })
+
+  test('a run passes over a checkpoint in which a single bit has changed, and says why', async () => {
+    await drain(kept(train(), { every: 4 }))
+    const path = join(at(8), 'optimizer.safetensors')
+    const bytes = await readFile(path)
+    bytes[bytes.length - 5] ^= 1
+    await writeFile(path, bytes)
+    const records = Array.from({ length: 8 }, (_, step) => `${JSON.stringify({ step })}\n`)
+    await writeFile(join(run, 'steps.jsonl'), records.join(''))
+    const sentences: string[] = []
+    const point = await findResumePoint(run, run, (sentence) => sentences.push(sentence))
+    expect(point).toMatchObject({ folder: at(4), state: { updates: 4, batches: 4, optimizer: 'adamw' } })
+    expect(sentences).toEqual([
+      `The checkpoint after 8 steps is passed over: \`${path}\` was altered since it was written.`,
+    ])
+  })
+
+  test('text is generated from the newest model that is whole', async () => {
+    await drain(kept(train(), { every: 4 }))
+    const whole = await readNewestModel(run, () => expect('said nothing').toBe(''))
+    expect(whole.tensors).toEqual((await readCheckpoint(at(8))).tensors)
+    // What an optimizer remembers has no part in it.
+    await rm(join(at(8), 'optimizer.safetensors'))
+    await readNewestModel(run, () => expect('said nothing').toBe(''))
+
+    await rm(join(at(8), 'model.safetensors'))
+    const sentences: string[] = []
+    const before = await readNewestModel(run, (sentence) => sentences.push(sentence))
+    expect(before.tensors).toEqual((await readCheckpoint(at(4))).tensors)
+    expect(sentences).toEqual([
+      `The checkpoint after 8 steps is passed over: \`${join(at(8), 'model.safetensors')}\` is missing.`,
+    ])
+    await truncate(join(at(4), 'model.safetensors'), 3000)
+    await expect(readNewestModel(run, () => undefined)).rejects.toThrow('No checkpoint in')
+    await expect(readNewestModel(at(4), () => undefined)).rejects.toThrow('has 3000 bytes and not')
+    await expect(readNewestModel(folder, () => undefined)).rejects.toThrow('holds no checkpoint')
+  })
 
   test('a checkpoint that is cut or lacks its state is refused in a sentence', async () => {
     await drain(kept(train()))
@@ -181,13 +217,11 @@ await onEveryBackend((backend) => {
     await expect(drain(train(batches(7), at(8)))).rejects.toThrow('is not a whole safetensors file')
     await rm(join(at(8), 'training-state.json'))
     await expect(drain(train(batches(7), at(8)))).rejects.toThrow(
-      'its `training-state.json` is missing or cut',
+      'its `training-state.json` is missing, cut or altered',
     )
     await truncate(join(at(8), 'model.safetensors'), 2000)
     await expect(readCheckpoint(run)).rejects.toThrow('is not a whole safetensors file')
+    await rm(join(at(8), 'model.safetensors'))
+    await expect(readCheckpoint(run)).rejects.toThrow('is not a whole safetensors file: it is missing')
   })
 })
-
-async function drain(messages: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of messages);
-}

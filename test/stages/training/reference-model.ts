@@ -3,6 +3,19 @@ import type { ModelConfig } from '../../../stages/training/model/config.ts'
 /** Numbers of a parameter by name, in 64 bits. */
 export type Numbers = Readonly<Record<string, Float64Array>>
 
+/** Probabilities `[V]` of each next token of `tokens` `[B, T + 1]`, `[B·T]` of them, in 64-bit arithmetic. */
+export function referencePredictions(
+  config: ModelConfig,
+  numbers: Numbers,
+  tokens: Int32Array,
+  sequences: number,
+): Float64Array[] {
+  const width = tokens.length / sequences
+  return Array.from({ length: sequences }, (_, row) =>
+    sequenceLogits(config, numbers, tokens.subarray(row * width, (row + 1) * width)).map(softmax),
+  ).flat()
+}
+
 /** Losses `[B·T]` of `tokens` `[B, T + 1]`, one number after the other, in 64-bit arithmetic. */
 export function referenceLosses(
   config: ModelConfig,
@@ -10,16 +23,16 @@ export function referenceLosses(
   tokens: Int32Array,
   sequences: number,
 ): Float64Array {
-  const length = tokens.length / sequences - 1
-  const losses = new Float64Array(sequences * length)
-  for (let row = 0; row < sequences; row++) {
-    const sequence = tokens.subarray(row * (length + 1), (row + 1) * (length + 1))
-    losses.set(sequenceLosses(config, numbers, sequence), row * length)
-  }
-  return losses
+  const width = tokens.length / sequences
+  const predictions = referencePredictions(config, numbers, tokens, sequences)
+  return Float64Array.from(predictions, (probabilities, i) => {
+    const target = tokens[i + Math.floor(i / (width - 1)) + 1]
+    return -Math.log(probabilities[target])
+  })
 }
 
-function sequenceLosses(config: ModelConfig, numbers: Numbers, tokens: Int32Array): number[] {
+/** Logits `[V]` of each of a sequence's T next tokens; `tokens` has T + 1. */
+function sequenceLogits(config: ModelConfig, numbers: Numbers, tokens: Int32Array): Float64Array[] {
   const { dim, layers, vocabulary, tied } = config
   const length = tokens.length - 1
   const embedding = numbers['model.embed_tokens.weight']
@@ -46,14 +59,18 @@ function sequenceLosses(config: ModelConfig, numbers: Numbers, tokens: Int32Arra
     }
   }
   const head = tied ? embedding : numbers['lm_head.weight']
-  return stream.map((x, t) => {
+  return stream.map((x) => {
     const logits = multiply(head, norm(x, numbers['model.norm.weight'], config.normEpsilon))
     expect(logits).toHaveLength(vocabulary)
-    const largest = Math.max(...logits)
-    return (
-      largest + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - largest), 0)) - logits[tokens[t + 1]]
-    )
+    return logits
   })
+}
+
+function softmax(logits: Float64Array): Float64Array {
+  const largest = Math.max(...logits)
+  const powers = logits.map((z) => Math.exp(z - largest))
+  const total = powers.reduce((sum, power) => sum + power, 0)
+  return powers.map((power) => power / total)
 }
 
 function attend(

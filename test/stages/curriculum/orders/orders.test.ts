@@ -4,7 +4,17 @@ import { type OrderName, orders } from '../../../../stages/curriculum/orders/ord
 import { openShare, pacings } from '../../../../stages/training/schedules/pacing.ts'
 
 const names = Object.keys(orders) as OrderName[]
-const settings: OrderSettings = { groups: 4, pacing: 'linear', share: 0.3, until: 0.2 }
+const settings: OrderSettings = {
+  groups: 4,
+  pacing: 'linear',
+  by: 'tokens',
+  share: 0.3,
+  until: 0.2,
+  segments: 4,
+  peak: 0.45,
+  cycles: 2,
+  alpha: 0.5,
+}
 
 interface Placed {
   readonly document: number
@@ -229,5 +239,161 @@ describe('order warm-up', () => {
       }),
       { seed: 1 },
     )
+  })
+})
+
+describe('order growth', () => {
+  it.each(pacings)(
+    'deals at any progress from the share that %s pacing has opened, and only from it',
+    (pacing) => {
+      fc.assert(
+        fc.property(fc.integer({ min: 500, max: 6000 }), anySeed, (tokens, seed) => {
+          const { placed } = arrange('growth', evenCorpus(100), tokens, seed, {
+            pacing,
+            share: 0.1,
+            until: 0.8,
+          })
+          const isRight = ({ document, start, phase }: Placed) => {
+            const t = start / tokens
+            // A document that the pool's edge cuts is in it.
+            const open = t < 0.8 ? Math.ceil(10 + 90 * openShare(pacing, t / 0.8) + 1e-9) : 100
+            // The pool is looked at 1024 times a run.
+            return document < open && (phase === (t < 0.8 ? 0 : 1) || Math.abs(t - 0.8) < 1 / 1024)
+          }
+          expect(placed.every(isRight)).toBe(true)
+        }),
+        { seed: 1 },
+      )
+    },
+  )
+
+  it('measures the pool in documents or in tokens, as it is told', () => {
+    // The 90 easiest of 100 documents hold half of the tokens.
+    const lengths = Uint32Array.from({ length: 100 }, (_, i) => (i < 90 ? 10 : 90))
+    const corpus = { ...evenCorpus(100), lengths }
+    const hardestBefore = (by: 'tokens' | 'documents') => {
+      const { placed } = arrange('growth', corpus, 36_000, 1, {
+        by,
+        share: 0.5,
+        until: 1,
+        pacing: 'quadratic',
+      })
+      return Math.max(...placed.filter(({ start }) => start < 360).map(({ document }) => document))
+    }
+    expect(hardestBefore('tokens')).toBeGreaterThan(80)
+    expect(hardestBefore('documents')).toBeLessThan(51)
+  })
+
+  it('repeats no document before every other one in the pool has come as often', () => {
+    const { placed } = arrange('growth', evenCorpus(100), 3000, 1, { share: 0.5, until: 0.5 })
+    const last = placed.filter(({ phase }) => phase === 1).map(({ document }) => document)
+    expect(spread(counts(last, 100))).toBeLessThanOrEqual(2)
+  })
+})
+
+/** Eight documents of one length, read as often as a row of the table says; worked out with pencil and paper. */
+describe('orders by hand', () => {
+  const eight = evenCorpus(8)
+  const of = (name: OrderName, passes: number, changed: Partial<OrderSettings> = {}) =>
+    arrange(name, eight, passes * 80, 1, changed).documents
+
+  it('folding takes S[0::3], S[1::3] and S[2::3]', () => {
+    expect(of('folding', 1, { segments: 3 })).toEqual([0, 3, 6, 1, 4, 7, 2, 5])
+  })
+
+  it('folding of two passes: S is 0 0 1 1 … 7 7, so both layers of two are a pass', () => {
+    const pass = [0, 1, 2, 3, 4, 5, 6, 7]
+    expect(of('folding', 2, { segments: 2 })).toEqual([...pass, ...pass])
+  })
+
+  it('zigzag reverses the odd layers', () => {
+    expect(of('zigzag', 1, { segments: 3 })).toEqual([0, 3, 6, 7, 4, 1, 2, 5])
+  })
+
+  it('interleaved segments are each from easy to hard, and together a pass', () => {
+    const documents = of('interleaved', 1, { segments: 2 })
+    const halves = [documents.slice(0, 4), documents.slice(4)]
+    for (const half of halves) expect(half).toEqual([...half].sort())
+    expect([...documents].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+  })
+
+  it('cyclical pools of 1/4, 1/2, 1, 1/2, twice: 2, 4, 8, 4 documents, each pool read once in 4.5 passes', () => {
+    const { placed } = arrange('cyclical', eight, 4.5 * 80, 1, { share: 0.25, alpha: 0.5, cycles: 2 })
+    const pools = [0, 1, 2, 3, 4, 5, 6, 7].map((pool) =>
+      placed.filter(({ phase }) => phase === pool).map(({ document }) => document),
+    )
+    expect(pools.map((pool) => pool.length)).toEqual([2, 4, 8, 4, 2, 4, 8, 4])
+    for (const pool of pools) expect([...pool].sort()).toEqual([...pool.keys()])
+  })
+
+  it('warm-up reads the easiest quarter twice in the first fifth of 2.5 passes, then all but a bit', () => {
+    const { placed } = arrange('warm-up', eight, 200, 1, { share: 0.25, until: 0.2 })
+    expect(
+      placed
+        .slice(0, 4)
+        .map(({ document }) => document)
+        .sort(),
+    ).toEqual([0, 0, 1, 1])
+    expect(
+      placed
+        .slice(4, 12)
+        .map(({ document }) => document)
+        .sort(),
+    ).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+  })
+})
+
+describe('order tent', () => {
+  it('rises, turns once and falls, and reads a corpus once in one pass', () => {
+    fc.assert(
+      fc.property(
+        anyCorpus,
+        anySeed,
+        fc.double({ min: 0.1, max: 0.9, noNaN: true }),
+        (corpus, seed, peak) => {
+          const tokens = corpus.lengths.reduce((sum, length) => sum + length, 0)
+          const { placed } = arrange('tent', corpus, tokens, seed, { peak })
+          const place = placed.map(({ document, phase }) => [corpus.ascending.indexOf(document), phase])
+          for (let i = 1; i < place.length; i++) {
+            const [[before, way], [at, phase]] = [place[i - 1], place[i]]
+            if (way === phase) expect(phase === 0 ? at > before : at < before).toBe(true)
+          }
+          expect(place.map(([at]) => at).sort((a, b) => a - b)).toEqual([...corpus.ascending.keys()])
+        },
+      ),
+      { seed: 1 },
+    )
+  })
+
+  /** By hand: 0.45 · 0.5 = 0.225 is half way up, 0.45 + 0.55 / 2 = 0.725 half way down. */
+  it.each([
+    [0.045, 0.1],
+    [0.225, 0.5],
+    [0.405, 0.9],
+    [0.505, 0.9],
+    [0.725, 0.5],
+    [0.945, 0.1],
+  ])('is at progress %d near the quantile %d', (progress, quantile) => {
+    const { documents } = arrange('tent', evenCorpus(20_000), 200_000)
+    expect(documents[Math.round(progress * 20_000)] / 20_000).toBeCloseTo(quantile, 1.5)
+  })
+})
+
+describe('the orders of a fixed corpus', () => {
+  /** A change of any of these needs a new version of the stage: the shuffles of all machines must agree. */
+  it.each<[OrderName, number[]]>([
+    ['random', [3, 2, 9, 11, 1, 4, 10, 8]],
+    ['ascending', [1, 2, 3, 4, 8, 9, 10, 11]],
+    ['descending', [10, 9, 8, 7, 3, 2, 1, 0]],
+    ['phases', [0, 2, 3, 5, 1, 7, 9, 11]],
+    ['growth', [3, 2, 1, 9, 6, 11, 0, 10]],
+    ['warm-up', [3, 2, 1, 5, 11, 9, 4, 3]],
+    ['interleaved', [2, 3, 9, 11, 1, 4, 8, 10]],
+    ['tent', [1, 2, 3, 8, 11, 10, 9, 4]],
+    ['cyclical', [3, 1, 3, 8, 1, 6, 6, 5]],
+    ['folding', [1, 8, 2, 9, 3, 10, 4, 11]],
+    ['zigzag', [1, 8, 9, 2, 3, 10, 11, 4]],
+  ])('%s is the same on every machine', (name, expected) => {
+    expect(arrange(name, evenCorpus(12), 80, 7).documents).toEqual(expected)
   })
 })

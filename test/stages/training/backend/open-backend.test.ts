@@ -14,7 +14,7 @@ function run(source: string) {
 }
 
 test('`auto` opens the first back end that works, and says why it is that one', async () => {
-  const first = (await probeBackends()).find(({ available }) => available)
+  const first = (await probeBackends()).find((probe) => probe.available && probe.drawback === undefined)
   const backend = await openBackend('auto')
   expect(backend.name).toBe(first?.name)
   expect(backend.reason).toMatch(
@@ -44,15 +44,14 @@ test.each([...backendNames])(
     const probe = (await probeBackends()).find((each) => each.name === name)
     if (!probe?.available) return
     await openBackend(name)
-    const { floats, whole, before } = tf.tidy(() => ({
-      before: tf.memory().numTensors,
-      floats: tf.mul(tf.tensor1d(new Float32Array([0.5, 1.5])), 2).dataSync(),
-      whole: tf
-        .gather(tf.tensor1d(new Int32Array([7, 8, 9]), 'int32'), tf.tensor1d([2, 0], 'int32'))
-        .dataSync(),
+    const before = tf.memory().numTensors
+    const { floats, whole } = tf.tidy(() => ({
+      floats: tf.mul(tf.tensor1d(new Float32Array([0.5, 1.5])), 2),
+      whole: tf.gather(tf.tensor1d(new Int32Array([7, 8, 9]), 'int32'), tf.tensor1d([2, 0], 'int32')),
     }))
-    expect([...floats]).toEqual([1, 3])
-    expect([...whole]).toEqual([9, 7])
+    expect([...(await floats.data())]).toEqual([1, 3])
+    expect([...(await whole.data())]).toEqual([9, 7])
+    tf.dispose([floats, whole])
     expect(tf.memory().numTensors).toBe(before)
   },
 )
@@ -82,6 +81,14 @@ test('doctor’s lines name every back end, and give the reason and a remedy for
       notes: [],
     },
     {
+      name: 'webgpu',
+      available: true,
+      device: 'GPU',
+      version: 'Dawn on a graphics card',
+      drawback: 'It is slow.',
+      notes: [],
+    },
+    {
       name: 'wasm',
       available: true,
       device: 'CPU',
@@ -92,6 +99,7 @@ test('doctor’s lines name every back end, and give the reason and a remedy for
   ])
   expect(lines).toBe(
     'tensorflow: not available. It has not been installed. Run `npm run install-native`.\n' +
+      'webgpu: available, on the GPU (Dawn on a graphics card); `auto` passes it over. It is slow.\n' +
       'wasm: available, on the CPU with 1 thread (tfjs-backend-wasm 4.22.0, SIMD)',
   )
 })

@@ -38,6 +38,23 @@ describe('keepRatio', () => {
     expect(keepRatio('release', t)).toBeCloseTo(ratio, 12)
   })
 
+  /** By hand: falling is 1 − 0.75 t, rising 0.25 + 0.75 t; the tent gains 0.75 over 0.45 and loses it over 0.55. */
+  it.each([
+    ['falling', 0, 1],
+    ['falling', 0.4, 0.7],
+    ['falling', 1, 0.25],
+    ['rising', 0, 0.25],
+    ['rising', 0.4, 0.55],
+    ['rising', 1, 1],
+    ['tent', 0, 0.25],
+    ['tent', 0.15, 0.5],
+    ['tent', 0.45, 1],
+    ['tent', 0.67, 0.7],
+    ['tent', 1, 0.25],
+  ] as const)('%s at progress %d is %d', (name, t, ratio) => {
+    expect(keepRatio(name, t)).toBeCloseTo(ratio, 12)
+  })
+
   it('keeps a constant ratio', () => {
     for (const t of [0, 0.3, 1]) expect(keepRatio(0.5, t)).toBe(0.5)
   })

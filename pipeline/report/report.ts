@@ -1,0 +1,60 @@
+import type { Log } from '../../stages/stage.ts'
+import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
+import { Corpora, type Corpus } from './corpora.ts'
+import type { Html } from './html.ts'
+import { type Page, renderPage } from './page.ts'
+import { type RunFolder, readRunFolders } from './run-folder.ts'
+import { samplesOf } from './samples.ts'
+import { corpusSection } from './sections/corpus.ts'
+import { learningSection } from './sections/learning.ts'
+import { runsSection } from './sections/runs.ts'
+import { samplesSection } from './sections/samples.ts'
+import { selectionSection } from './sections/selection.ts'
+
+export interface ReportOptions {
+  /** Texts that each run's newest checkpoint writes. */
+  readonly samples: number
+  readonly log: Log
+  /** Kept between pages of the same runs, so that their shards are looked at once. */
+  readonly corpora?: Corpora
+  readonly live?: Page['live']
+}
+
+/**
+ * An HTML page about one or more runs.
+ * @throws UserError where a folder holds no run.
+ */
+export async function report(folders: readonly string[], options: ReportOptions): Promise<string> {
+  const { corpora = new Corpora(), samples, log, live } = options
+  const runs = await readRunFolders(folders)
+  const found = await inTurn(runs, (run) => corpora.of(run))
+  const fed = await inTurn(runs, (run) => corpora.fed(run))
+  const texts = await inTurn(runs, ({ folder }) => samplesOf(folder, samples, log))
+  const spell = (run: RunFolder, ids: readonly number[]) => spellTokens(found[runs.indexOf(run)], ids)
+  const different = [...new Set(found.filter((corpus) => corpus !== undefined))]
+  const sections: Html[] = [
+    runsSection(runs),
+    await learningSection(runs, fed),
+    await selectionSection(runs, spell),
+    ...(await inTurn(different, corpusSection)),
+    samplesSection(runs, texts),
+  ]
+  const title = `gradus: ${runs.map(({ name }) => name).join(', ')}`
+  return renderPage({ title, sections, ...(live && { live }) })
+}
+
+/** One after the other: each holds a corpus or a model in memory. */
+async function inTurn<T, U>(items: readonly T[], take: (item: T, index: number) => Promise<U>): Promise<U[]> {
+  const results: U[] = []
+  for (const [index, item] of items.entries()) results.push(await take(item, index))
+  return results
+}
+
+async function spellTokens(
+  corpus: Corpus | undefined,
+  ids: readonly number[],
+): Promise<string[] | undefined> {
+  if (!corpus?.shards) return undefined
+  const { tokenizer } = await openTokenizer(corpus.shards.tokenizerPath)
+  return Promise.all(ids.map((id) => tokenizer.decode([id], false)))
+}

@@ -1,0 +1,144 @@
+import { stringify } from 'yaml'
+import { type OrderOptions, orderOptions, orderSettings } from '../../stages/curriculum/order-options.ts'
+import type { Order, OrderSettings } from '../../stages/curriculum/orders/order.ts'
+import { type OrderName, orders } from '../../stages/curriculum/orders/orders.ts'
+import { keepRatio, type KeepRatioSchedule, keepRatios } from '../../stages/training/schedules/keep-ratio.ts'
+import { learningRate, type LearningRate } from '../../stages/training/schedules/learning-rate.ts'
+import { type ShapeName, shapes } from '../../stages/training/schedules/learning-rates/shapes.ts'
+import { openShare, pacingCurves, pacings } from '../../stages/training/schedules/pacing.ts'
+import { type SLossForm, sLossForms } from '../../stages/training/schedules/s-loss.ts'
+import type { Plot, Point } from '../plot/plot.ts'
+import type { Schedule } from './schedule.ts'
+
+/** Places at which a curve is drawn. */
+const places = 201
+/** Documents whose places in an order are drawn. */
+const documents = 400
+/** A run that is long enough for the schedules by tokens to show. */
+export const pictureRun = { steps: 10_000, rows: 128, length: 4096, peak: 0.02, warmUp: 500 }
+
+/** Every schedule, in the order in which a run meets them. */
+export function catalogue(): Schedule[] {
+  return [
+    ...entries<OrderName, Order>(orders).map(([name, { summary, formula, source, defaults }]) => ({
+      kind: 'order' as const,
+      name,
+      summary,
+      formula,
+      source,
+      yaml: yamlOf('order', { order: name, ...defaults }),
+      plot: orderPlot(orderOptions.parse({ order: name })),
+    })),
+    ...pacings.map((name) => ({
+      kind: 'pacing' as const,
+      name,
+      summary: 'How fast the corpus opens, from its easiest documents on.',
+      formula: pacingCurves[name].formula,
+      source: 'arXiv 2506.11300',
+      yaml: yamlOf('order', { order: 'phases', pacing: name }),
+      plot: curve('open share', (t) => openShare(name, t)),
+    })),
+    ...entries<ShapeName, (typeof shapes)[ShapeName]>(shapes).map(
+      ([name, { summary, formula, source, final, options }]) => {
+        const own = options.parse({})
+        const schedule = Object.keys(own).length > 0 ? { [name]: own } : name
+        return {
+          kind: 'learning-rate' as const,
+          name,
+          summary,
+          formula,
+          source,
+          yaml: yamlOf('optimize', {
+            schedule,
+            ...(final !== undefined && { final: Number(final.toFixed(3)) }),
+          }),
+          plot: learningRatePlot(
+            { peak: pictureRun.peak, schedule: name, 'warm-up': pictureRun.warmUp, 'warm-up-from': 0 },
+            pictureRun.steps,
+            pictureRun,
+          ),
+        }
+      },
+    ),
+    ...entries<keyof typeof keepRatios, { summary: string; source: string; points: readonly Point[] }>(
+      keepRatios,
+    ).map(([name, { summary, source, points }]) => ({
+      kind: 'keep-ratio' as const,
+      name,
+      summary,
+      formula: `straight lines between ${points.map(([t, ratio]) => `(${t}, ${ratio})`).join(', ')}`,
+      source,
+      yaml: yamlOf('ohem', { keep: name }),
+      plot: keepRatioPlot(name),
+    })),
+    ...entries<SLossForm, (typeof sLossForms)[SLossForm]>(sLossForms).map(
+      ([name, { summary, formula, alpha }]) => ({
+        kind: 's-loss' as const,
+        name,
+        summary: `${summary} Drawn for hardness 0, 0.5 and 1.`,
+        formula: `α = ${formula}`,
+        source: 'the S-Loss poster',
+        yaml: yamlOf('s-loss', { form: name }),
+        plot: {
+          mark: 'line' as const,
+          x: 'progress s',
+          y: 'weight α',
+          series: [0, 0.5, 1].map((h) => sampled((s) => alpha(h, s))),
+        },
+      }),
+    ),
+  ]
+}
+
+/** Where an order puts each document of a corpus that it reads once. */
+export function orderPlot(options: OrderOptions): Plot {
+  const lengths = new Uint32Array(documents).fill(1)
+  const ascending = Uint32Array.from({ length: documents }, (_, i) => i)
+  const settings = orderSettings(options) as OrderSettings
+  const points: Point[] = []
+  for (const stretch of orders[options.order].arrange(
+    { lengths, ascending },
+    documents,
+    options.seed,
+    settings,
+  )) {
+    for (const document of stretch.documents) {
+      points.push([points.length / documents, document / (documents - 1)])
+    }
+  }
+  return { mark: 'dot', series: [points], x: 'progress t', y: 'difficulty of the document, quantile q' }
+}
+
+/** The rate over its peak in a run of `steps`. */
+export function learningRatePlot(
+  rate: LearningRate,
+  steps: number,
+  batch: { readonly rows: number; readonly length: number },
+): Plot {
+  return curve(
+    'rate / peak',
+    (t) => learningRate(rate, Math.round(t * (steps - 1)), steps, batch) / rate.peak,
+  )
+}
+
+export function keepRatioPlot(schedule: KeepRatioSchedule): Plot {
+  return curve('keep ratio', (t) => keepRatio(schedule, t))
+}
+
+function curve(y: string, value: (t: number) => number): Plot {
+  return { mark: 'line', series: [sampled(value)], x: 'progress t', y }
+}
+
+function sampled(value: (t: number) => number): Point[] {
+  return Array.from({ length: places }, (_, i) => [i / (places - 1), value(i / (places - 1))] as const)
+}
+
+/** A stage with its options on one line, as graphs write it. */
+function yamlOf(stage: string, options: object): string {
+  const inline = { [stage]: { use: stage, with: options } }
+  return stringify(inline, { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(1, -1).trim()
+}
+
+function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {
+  return Object.entries(record) as [K, V][]
+}

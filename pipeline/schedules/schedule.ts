@@ -1,0 +1,14 @@
+import type { Plot } from '../plot/plot.ts'
+
+/** Whatever follows the progress of a run: what it is, where it is from, how it looks, and how a graph asks for it. */
+export interface Schedule {
+  readonly kind: 'order' | 'pacing' | 'learning-rate' | 'keep-ratio' | 's-loss'
+  readonly name: string
+  /** One sentence. */
+  readonly summary: string
+  readonly formula: string
+  readonly source: string
+  /** A stage of a graph, in YAML. */
+  readonly yaml: string
+  readonly plot: Plot
+}

@@ -1,0 +1,34 @@
+import { UserError } from '../schemas/user-error.ts'
+
+const again = 'run the same command again, which goes on from what was finished'
+
+/** What a person can do about trouble that the system reports, by its code. */
+const remedies: Readonly<Record<string, (place: string) => string>> = {
+  ENOSPC: (place) => `There is no room left on the disk${place} (ENOSPC): free some, and ${again}.`,
+  EDQUOT: (place) => `The quota of the disk${place} is used up (EDQUOT): free some room, and ${again}.`,
+  EROFS: (place) => `The file system${place} can only be read (EROFS): name a folder that can be written to.`,
+  EACCES: (place) => `Access is denied${place} (EACCES): change its permissions, or name another place.`,
+  EPERM: (place) => `The system forbids access${place} (EPERM): change its permissions, or name another place.`,
+  EMFILE: () =>
+    `Too many files are open (EMFILE): raise the limit, as with \`ulimit -n 4096\`, or lower --workers, and ${again}.`,
+  ENFILE: () => `The system has too many open files (ENFILE): close other programs, and ${again}.`,
+  EIO: (place) => `The disk fails${place} (EIO): check it, or the network folder, and ${again}.`,
+  ESTALE: (place) => `The network folder was lost${place} (ESTALE): mount it again, and ${again}.`,
+  ENOMEM: () => outOfMemory('ENOMEM'),
+  ERR_WORKER_OUT_OF_MEMORY: () => outOfMemory('a worker reached its limit'),
+}
+
+/** @returns the sentence for an error that the system caused; undefined for all others. */
+export function explainSystemError(error: unknown): UserError | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { code, path } = error as NodeJS.ErrnoException
+  const explain = code !== undefined && Object.hasOwn(remedies, code) ? remedies[code] : undefined
+  if (explain) return new UserError(explain(path === undefined ? '' : ` at \`${path}\``))
+  if (error instanceof RangeError && /allocation failed/.test(error.message))
+    return new UserError(outOfMemory(error.message))
+  return undefined
+}
+
+function outOfMemory(reason: string): string {
+  return `Memory has run out (${reason}): lower --workers, or end other programs, and ${again}.`
+}

@@ -1,0 +1,33 @@
+import { UserError } from '../../schemas/user-error.ts'
+import type { Log } from '../stage.ts'
+import type { Checkpoint } from './checkpoint-folder.ts'
+import type { Batch } from './messages.ts'
+import { readNewestModel } from './newest-model.ts'
+import { checkTokenizer } from './same-tokenizer.ts'
+
+/**
+ * A trained model whose training is continued on other batches.
+ * @param from a folder with a model, or a run whose newest checkpoint is meant
+ * @throws UserError where there is none, or one that cannot read the batches.
+ */
+export async function readContinuedModel(
+  from: string,
+  { length, corpus }: Batch,
+  log: Log,
+): Promise<Checkpoint> {
+  const checkpoint = await readNewestModel(from, log)
+  const { config, tokenizer } = checkpoint
+  await checkTokenizer(from, tokenizer, corpus.shards)
+  // It may have rows to spare, which fill up a round number.
+  if (config.vocabulary < corpus.vocabulary) {
+    throw new UserError(
+      `The model \`${from}\` has ${config.vocabulary} tokens, and its tokenizer gives ids up to ${corpus.vocabulary - 1}. Take a model that goes with the tokenizer.`,
+    )
+  }
+  if (config.context < length) {
+    throw new UserError(
+      `The model \`${from}\` reads ${config.context} tokens at most, and batches have sequences of ${length}. Lower \`length\` of \`pack\`, or take a model with a longer context.`,
+    )
+  }
+  return checkpoint
+}

@@ -1,0 +1,53 @@
+import { dirname } from 'node:path'
+import type { Evaluation } from '../../schemas/run-record.ts'
+import { UserError } from '../../schemas/user-error.ts'
+import { openShards } from '../shards/open-shards.ts'
+import type { Log } from '../stage.ts'
+import type { Backend } from './backend/backend.ts'
+import type { Checkpoint } from './checkpoint-folder.ts'
+import { measure, openHeldOut } from './evaluate.ts'
+import { Model } from './model/model.ts'
+import { checkTokenizer } from './same-tokenizer.ts'
+
+/** Tokens that go through the model at once, in rows of the length asked for. */
+const tokensAtOnce = 2048
+
+export interface EvaluationSize {
+  /** Held-out tokens to measure at most. */
+  readonly tokens: number
+  /** Tokens a row: the most that a token is predicted from. */
+  readonly length: number
+}
+
+/**
+ * Measures a model on the held-out documents of shards, as the stage `evaluate` does in a run.
+ * @throws UserError where it has another tokenizer, or rows do not fit its context.
+ */
+export async function evaluateModel(
+  { config, tensors, tokenizer }: Checkpoint,
+  shards: string,
+  { tokens, length }: EvaluationSize,
+  backend: Backend,
+  log: Log,
+): Promise<Omit<Evaluation, 'step'> & { readonly parameters: number }> {
+  const folder = dirname(tokenizer)
+  if (length > config.context) {
+    throw new UserError(
+      `The model \`${folder}\` reads ${config.context} tokens at most, and --length is ${length}. Lower it.`,
+    )
+  }
+  // Says what is wrong with the shards before their tokenizer is missed.
+  await openShards(shards)
+  await checkTokenizer(folder, tokenizer, shards)
+  const { signal } = new AbortController()
+  const rows = Math.max(1, Math.floor(tokensAtOnce / length))
+  const heldOut = await openHeldOut({ corpus: { shards }, rows, length }, tokens, signal, log)
+  const values = new Map([...tensors].map(([name, { values }]) => [name, values]))
+  const model = new Model(config, values, backend)
+  try {
+    const { step: _, ...evaluation } = await measure(model, heldOut, 0, signal)
+    return { ...evaluation, parameters: model.parameters.count }
+  } finally {
+    model.dispose()
+  }
+}

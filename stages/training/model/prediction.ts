@@ -1,0 +1,48 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
+import type { Kernels } from '../backend/kernels.ts'
+import { tidy } from '../backend/tidy.ts'
+import type { HeadActivations } from './head.ts'
+import { logitChunks } from './memory.ts'
+
+/** What can be asked of a prediction p: the sum of squares Σ p², or the entropy −Σ p ln p in nats. */
+export type PredictionStatistic = 'squares' | 'entropy'
+
+/** Smallest positive normal float: what is rarer adds nothing to an entropy, and zero has no logarithm. */
+const rarest = 2 ** -126
+
+/**
+ * A statistic of every token's prediction `[N]`, from the probabilities that forward kept, or else from those made
+ * again in the head's chunks: `[N, V]` is never whole.
+ *
+ * @param matrix `[V, D]`
+ */
+export function predictionStatistic(
+  kernels: Kernels,
+  { hidden, probabilities }: HeadActivations,
+  matrix: Tensor2D,
+  statistic: PredictionStatistic,
+): Tensor1D {
+  return tidy(() => {
+    const [tokens, dim] = hidden.shape
+    let start = 0
+    const chunks = logitChunks(tokens, matrix.shape[0]).map((end, i) =>
+      tidy(() => {
+        const rows = tf.slice2d(hidden, [start, 0], [end - start, dim])
+        const chunk = probabilities?.[i] ?? tf.softmax(kernels.matMul(rows, matrix, false, true))
+        start = end
+        return statistics[statistic](chunk)
+      }),
+    )
+    return tf.concat1d(chunks)
+  })
+}
+
+/** Of probabilities `[n, V]`. */
+const statistics: Readonly<Record<PredictionStatistic, (probabilities: Tensor2D) => Tensor1D>> = {
+  squares: (probabilities) => tf.sum<Tensor1D>(tf.square(probabilities), 1),
+  entropy: (probabilities) => {
+    const logarithms = tf.log(tf.maximum(probabilities, rarest))
+    return tf.neg(tf.sum<Tensor1D>(tf.mul(probabilities, logarithms), 1))
+  },
+}

@@ -1,0 +1,25 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core'
+
+/** Numbers that are laid end to end at most, 16 MiB: a bound on what an operation over them holds beside them. */
+const maxNumbers = 2 ** 22
+
+/** Tensors end to end, as one vector. */
+export function flatten(tensors: readonly Tensor[]): Tensor1D {
+  return tf.concat1d(tensors.map((tensor) => tf.reshape<tf.Rank.R1>(tensor, [-1])))
+}
+
+/** Cuts a list so that each part has `maxNumbers` at most, or a single item. */
+export function gathered<T>(items: readonly T[], sizeOf: (item: T) => number): T[][] {
+  const parts: T[][] = []
+  let size = Infinity
+  for (const item of items) {
+    size += sizeOf(item)
+    if (size > maxNumbers) {
+      parts.push([])
+      size = sizeOf(item)
+    }
+    parts[parts.length - 1].push(item)
+  }
+  return parts
+}

@@ -1,0 +1,66 @@
+import type { StepRecord } from '../../../schemas/run-record.ts'
+import type { Batch } from '../messages.ts'
+import { type Kept, tokensOfRows } from '../model/kept.ts'
+import { keptByFrequency } from './frequency.ts'
+import { gini } from './gini.ts'
+import { documentKinds } from './kinds.ts'
+import { mostKept } from './most-kept.ts'
+
+/** Whom a selection favours: a pure function of the batch and of what is kept, so that a resumed run says the same. */
+export function accountOf(
+  batch: Batch,
+  kept: Kept,
+): Pick<StepRecord, 'keptByPhase' | 'keptByFrequency' | 'documentGini' | 'mostKept'> {
+  const { rows, length, tokens, phases, corpus } = batch
+  const all = new Int32Array(corpus.vocabulary)
+  for (let target = 0; target < rows * length; target++) all[tokens[inputOf(target, length) + 1]]++
+
+  const chosen = kept.tokens ?? (kept.rows && tokensOfRows(kept.rows, length))
+  const documents = documentKinds(batch, 'token')
+  if (!chosen) {
+    return {
+      keptByPhase: Object.fromEntries(Array.from(phases, (phase) => [phase, 1])),
+      keptByFrequency: [1, 1, 1, 1],
+      documentGini: gini(gainsOf(documents, undefined, kept.weights)),
+      mostKept: mostKept(all),
+    }
+  }
+  const counts = new Int32Array(corpus.vocabulary)
+  const inRow = new Int32Array(rows)
+  for (let i = 0; i < chosen.length; i++) {
+    counts[tokens[inputOf(chosen[i], length) + 1]]++
+    inRow[Math.floor(chosen[i] / length)]++
+  }
+  return {
+    keptByPhase: byPhase(phases, inRow, length),
+    keptByFrequency: keptByFrequency(all, counts),
+    documentGini: gini(gainsOf(documents, chosen, kept.weights)),
+    mostKept: mostKept(counts),
+  }
+}
+
+/** Where in `[B, T + 1]` the input stands whose target is at `target` in `[B, T]`. */
+function inputOf(target: number, length: number): number {
+  return target + Math.floor(target / length)
+}
+
+function byPhase(phases: Int32Array, inRow: Int32Array, length: number): Record<string, number> {
+  const sums = new Map<number, { kept: number; tokens: number }>()
+  phases.forEach((phase, row) => {
+    const { kept, tokens } = sums.get(phase) ?? { kept: 0, tokens: 0 }
+    sums.set(phase, { kept: kept + inRow[row], tokens: tokens + length })
+  })
+  return Object.fromEntries(Array.from(sums, ([phase, { kept, tokens }]) => [phase, kept / tokens]))
+}
+
+/**
+ * Sum of the weights of each document's kept targets, for every document of the step.
+ * @param documents `[B·T]` numbers from 0 of the targets' documents
+ */
+function gainsOf(documents: Int32Array, chosen: Int32Array | undefined, weights: Float32Array): Float64Array {
+  let count = 0
+  for (let i = 0; i < documents.length; i++) count = Math.max(count, documents[i] + 1)
+  const gains = new Float64Array(count)
+  for (let i = 0; i < weights.length; i++) gains[documents[chosen ? chosen[i] : i]] += weights[i]
+  return gains
+}

@@ -1,0 +1,94 @@
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import type { Backend } from '../../../stages/training/backend/backend.ts'
+import { openBackend } from '../../../stages/training/backend/open-backend.ts'
+import type { Checkpoint } from '../../../stages/training/checkpoint-folder.ts'
+import { evaluateModel } from '../../../stages/training/evaluate-model.ts'
+import { modelConfig } from '../../../stages/training/model/config.ts'
+import { initialValues } from '../../../stages/training/model/initialise.ts'
+import { parameterShapes } from '../../../stages/training/model/parameters.ts'
+import { makeShards, readDocuments, sentences } from '../curriculum/shards-fixture.ts'
+import { train } from '../shards/corpus.ts'
+import { referenceLosses } from './reference-model.ts'
+
+const length = 9
+const endOfText = 0
+let shards: Awaited<ReturnType<typeof makeShards>>
+let folder: string
+let model: Checkpoint
+let backend: Backend
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gradus-evaluate-'))
+  shards = await makeShards([await sentences(2)], { heldOut: 0.1 })
+  const config = modelConfig({ dim: 16, layers: 1, heads: 4, kvHeads: 2, context: 12 }, 600)
+  const tensors = new Map(
+    [...initialValues(config, 4)].map(([name, values]) => [
+      name,
+      { shape: parameterShapes(config).get(name) ?? [], values: values.map((value) => 5 * value) },
+    ]),
+  )
+  const tokenizer = join(folder, 'tokenizer.json')
+  await copyFile(join(shards.shards, 'tokenizer.json'), tokenizer)
+  model = { config, tensors, endOfText, tokenizer }
+  backend = await openBackend('wasm')
+})
+afterAll(async () => {
+  await shards.remove()
+  await rm(folder, { recursive: true })
+})
+
+const evaluate = (size: object, checkpoint = model) =>
+  evaluateModel(checkpoint, shards.shards, { tokens: 400, length, ...size }, backend, () => undefined)
+
+test('bits per byte are those of a model in 64-bit arithmetic on the held-out documents', async () => {
+  const before = tf.memory().numTensors
+  const measured = await evaluate({})
+  expect(tf.memory().numTensors).toBe(before)
+
+  const hash = (text: string) => createHash('sha256').update(text).digest().readBigUInt64BE()
+  const heldOut = (await readDocuments(shards.shards))
+    .filter((document) => document.heldOut && document.tokens.length > 0)
+    .sort((a, b) => (hash(a.text) < hash(b.text) ? -1 : 1))
+  const stream = [endOfText]
+  const counts = [false]
+  let bytes = 0
+  let tokens = 0
+  for (const { text, tokens: ids } of heldOut) {
+    if (tokens + ids.length > 400) break
+    tokens += ids.length
+    bytes += Buffer.byteLength(text)
+    stream.push(...ids, endOfText)
+    counts.push(...ids.map(() => true), false)
+  }
+  const numbers = Object.fromEntries(
+    [...model.tensors].map(([name, { values }]) => [name, Float64Array.from(values)]),
+  )
+  let nats = 0
+  for (let start = 0; start + 1 < stream.length; start += length) {
+    const row = Int32Array.from({ length: length + 1 }, (_, i) => stream[start + i] ?? endOfText)
+    const losses = referenceLosses(model.config, numbers, row, 1)
+    losses.forEach((loss, i) => (nats += counts[start + i + 1] ? loss : 0))
+  }
+  expect(tokens).toBeGreaterThan(300)
+  expect(measured).toMatchObject({
+    tokens,
+    bytes,
+    parameters: 600 * 16 + 3 * 16 + 2 * 256 + 2 * 128 + 3 * 16 * 64,
+  })
+  expect(measured.nats).toBeCloseTo(nats / tokens, 5)
+  expect(measured.bitsPerByte).toBeCloseTo(nats / Math.LN2 / bytes, 5)
+  expect(measured.perplexity).toBeCloseTo(Math.exp(nats / tokens), 1)
+})
+
+test('another tokenizer, rows longer than the context, and a folder without shards are refused', async () => {
+  const tokenizer = join(folder, 'other.json')
+  await train(tokenizer, ['Other words have other tokens, other words have other tokens.'], 270)
+  await expect(evaluate({}, { ...model, tokenizer })).rejects.toThrow('has another tokenizer than the shards')
+  await expect(evaluate({ length: 13 })).rejects.toThrow('reads 12 tokens at most, and --length is 13')
+  await expect(evaluateModel(model, folder, { tokens: 1, length }, backend, () => undefined)).rejects.toThrow(
+    'holds no shards',
+  )
+})
