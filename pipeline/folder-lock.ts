@@ -2,7 +2,14 @@ import { link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } fro
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../schemas/user-error.ts'
-import { describeHolder, isRunning, type LockHolder, parseHolder, thisProcess, unknownHolder } from './lock-holder.ts'
+import {
+  describeHolder,
+  isRunning,
+  type LockHolder,
+  parseHolder,
+  thisProcess,
+  unknownHolder,
+} from './lock-holder.ts'
 
 /** How often a holder shows that it lives. */
 const heartbeatMilliseconds = 5_000
@@ -18,7 +25,7 @@ export interface LockRequest {
   /** What this process does in the folder; others of the same role are kept out. */
   readonly role?: string
   /** Whether a process of another role may be in the folder at the same time. */
-  admits?(role: string): boolean
+  readonly admits?: (role: string) => boolean
   /** Wait for the holder to leave, in place of an error. */
   readonly wait?: AbortSignal
 }

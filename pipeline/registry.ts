@@ -1,3 +1,4 @@
+import { addDynamics } from '../stages/curriculum/add-dynamics.ts'
 import { order } from '../stages/curriculum/order.ts'
 import { pack } from '../stages/curriculum/pack.ts'
 import { readArrow } from '../stages/documents/read-arrow.ts'
@@ -19,6 +20,7 @@ import { forward } from '../stages/training/forward.ts'
 import { ohem } from '../stages/training/ohem.ts'
 import { optimize } from '../stages/training/optimize.ts'
 import { randomKeep } from '../stages/training/random-keep.ts'
+import { recordDynamics } from '../stages/training/record-dynamics.ts'
 import { record } from '../stages/training/record.ts'
 import { sLoss } from '../stages/training/s-loss.ts'
 import { truncateLoss } from '../stages/training/truncate-loss.ts'
@@ -36,9 +38,11 @@ const stages: readonly Stage[] = [
   score,
   writeShards,
   readShards,
+  addDynamics,
   order,
   pack,
   forward,
+  recordDynamics,
   ohem,
   randomKeep,
   truncateLoss,

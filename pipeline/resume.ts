@@ -33,10 +33,11 @@ export async function resumedGraph(run: string, changes: readonly Assignment[], 
     )
   }
   // The folder may have been moved since, or the command be run from elsewhere.
-  const moved = [record, checkpoint]
+  const moved = given.nodes
+    .filter(({ stage }) => ['record', 'checkpoint', 'record-dynamics'].includes(stage.name))
     .filter(({ options }) => options.to === record.options.to)
     .map(({ id }) => assign(id, 'to', run))
-  const folder = moved.length === 2 ? run : (checkpoint.options.to as string)
+  const folder = checkpoint.options.to === record.options.to ? run : (checkpoint.options.to as string)
   const point = await findResumePoint(folder, run, log)
   if (!point) {
     log(`\`${resolve(folder)}\` has no checkpoint to go on from: the run starts over.`)

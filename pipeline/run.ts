@@ -100,11 +100,7 @@ function whole(unit: KeyedUnit): UnfinishedUnit {
   return { ...unit, kept: { documents: false, columns: [] } }
 }
 
-function contextOf(
-  node: GraphNode,
-  options: RunOptions,
-  signal: AbortSignal,
-): StageContext<Options> {
+function contextOf(node: GraphNode, options: RunOptions, signal: AbortSignal): StageContext<Options> {
   const { log, interruption, share } = options
   return {
     options: node.options,

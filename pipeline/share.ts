@@ -52,13 +52,20 @@ export function placeOf(
     (last === undefined ? undefined : Math.floor((last - first) / step) + 1)
   if (rank === undefined && worldSize === undefined) return undefined
   const source = flags.rank === undefined && scheduled ? scheduled.index : '--rank'
-  if (rank === undefined) throw new UserError('--world-size needs --rank, from 0: which of the processes this is.')
+  if (rank === undefined)
+    throw new UserError('--world-size needs --rank, from 0: which of the processes this is.')
   if (worldSize === undefined) {
     throw new UserError(
       `${source} says that this is process ${rank}, but not of how many: give --world-size, or --world-size 1 to score everything in one process.`,
     )
   }
-  if (!Number.isInteger(worldSize) || worldSize < 1 || !Number.isInteger(rank) || rank < 0 || rank >= worldSize) {
+  if (
+    !Number.isInteger(worldSize) ||
+    worldSize < 1 ||
+    !Number.isInteger(rank) ||
+    rank < 0 ||
+    rank >= worldSize
+  ) {
     throw new UserError(
       `Process ${rank} of ${worldSize} (${source}) cannot be: --rank is from 0 to one less than --world-size.`,
     )

@@ -8,7 +8,8 @@ const remedies: Readonly<Record<string, (place: string) => string>> = {
   EDQUOT: (place) => `The quota of the disk${place} is used up (EDQUOT): free some room, and ${again}.`,
   EROFS: (place) => `The file system${place} can only be read (EROFS): name a folder that can be written to.`,
   EACCES: (place) => `Access is denied${place} (EACCES): change its permissions, or name another place.`,
-  EPERM: (place) => `The system forbids access${place} (EPERM): change its permissions, or name another place.`,
+  EPERM: (place) =>
+    `The system forbids access${place} (EPERM): change its permissions, or name another place.`,
   EMFILE: () =>
     `Too many files are open (EMFILE): raise the limit, as with \`ulimit -n 4096\`, or lower --workers, and ${again}.`,
   ENFILE: () => `The system has too many open files (ENFILE): close other programs, and ${again}.`,

@@ -9,7 +9,7 @@ export interface Identities {
   /** Nodes that add columns, behind all those that decide what the documents are. */
   readonly columnNodes: readonly GraphNode[]
   readonly columns: readonly Column[]
-  keysOf(unit: Unit): KeyedUnit['keys']
+  readonly keysOf: (unit: Unit) => KeyedUnit['keys']
 }
 
 /**

@@ -39,9 +39,12 @@ export function partSchemas(
     [...scored.fields, ...(kept?.fields ?? [])].find((field) => field.name === name) as Field
   const documents = [...documentsSchema.fields.map(({ name }) => name), 'tokens']
   const scores = metrics.flatMap(({ name }) => {
-    const { type, metadata } = named(name)
-    const withKey = new Map([...metadata].filter(([name]) => name !== keyName)).set(keyName, keys.metric(name))
-    return [new Field(name, type, false, withKey), named(flagsColumn(name))]
+    const { metadata } = named(name)
+    const withKey = new Map([...metadata].filter(([name]) => name !== keyName)).set(
+      keyName,
+      keys.metric(name),
+    )
+    return [new Field(name, new Float64(), false, withKey), named(flagsColumn(name))]
   })
   const lengths = ['bytes', 'tokens'].map((name) => new Field(name, new Uint32(), false))
   return {

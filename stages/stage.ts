@@ -115,10 +115,7 @@ export interface StageDefinition<
   /** Sources that can be cut: the units of the whole input, fixed before work starts. */
   units?(context: PlanContext<z.output<Options>>): Promise<readonly Unit[]>
   /** Sinks of graphs that are cut: what is there of each unit. Changes nothing. */
-  states?(
-    units: readonly KeyedUnit[],
-    context: PlanContext<z.output<Options>>,
-  ): Promise<readonly UnitState[]>
+  states?(units: readonly KeyedUnit[], context: PlanContext<z.output<Options>>): Promise<readonly UnitState[]>
   /**
    * Sinks of graphs that are cut: returns the units of which something still has to be made, after writing down the
    * plan and removing what no unit of it will claim.

@@ -14,6 +14,7 @@ import { score } from './score.ts'
 import { stages } from './stages.ts'
 import { train } from './train.ts'
 import { verify } from './verify.ts'
+import { watch } from './watch.ts'
 
 /** In the order in which `--help` shows them: that of the work. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each command has flags of its own
@@ -21,6 +22,7 @@ export const commands: readonly CommandModule<any, any>[] = [
   score,
   inspect,
   train,
+  watch,
   evaluate,
   compare,
   generate,

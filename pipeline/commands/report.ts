@@ -22,7 +22,8 @@ export const report: CommandModule<object, Flags> = {
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'Folders that `train --out` wrote; several are drawn over each other',
+        describe:
+          'Folders that `train --out` wrote, which are drawn over each other, or that `compare` wrote',
       })
       .option('out', {
         type: 'string',

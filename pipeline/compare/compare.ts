@@ -91,9 +91,9 @@ async function runArms(
   await runAll(runs, {
     ...options,
     async onEnd(run, took) {
+      const outcome = await outcomeOf(run)
       done++
       seconds += took
-      const outcome = await outcomeOf(run)
       const result = outcome ? `${outcome.bitsPerByte.toFixed(4)} bits per byte` : 'diverged'
       const left = ((seconds / (done - before)) * (runs.length - done)) / options.jobs
       const remaining = done < runs.length ? `, about ${minutes(left)} left` : ''

@@ -143,11 +143,11 @@ function remarksOn(
   const remarks = tooFewSeeds(seeds.length)
   if (learningRates.length === 1)
     remarks.push('Every arm had one learning rate alone: another arm may have won at another one.')
-  const [low, high] = [Math.min(...learningRates), Math.max(...learningRates)]
-  for (const { name, learningRate } of arms) {
-    if (learningRates.length === 1 || (learningRate !== low && learningRate !== high)) continue
+  for (const [end, rate] of learningRates.length === 1 ? [] : endsOf(learningRates)) {
+    const there = arms.filter(({ learningRate }) => learningRate === rate).map(({ name }) => `\`${name}\``)
+    if (there.length === 0) continue
     remarks.push(
-      `\`${name}\` was best at ${learningRate}, the ${learningRate === low ? 'smallest' : 'largest'} learning rate there was: one beyond it may be better.`,
+      `The ${end} learning rate there was, ${rate}, was best for ${there.join(', ')}: one beyond it may be better.`,
     )
   }
   if (comparisons.length > 1)
@@ -155,6 +155,13 @@ function remarksOn(
       `There are ${comparisons.length} comparisons, each tested by itself at 5 %: were there no effect at all, ${(comparisons.length * 0.05).toFixed(1)} of them would be found to differ on average.`,
     )
   return remarks
+}
+
+function endsOf(values: readonly number[]): [string, number][] {
+  return [
+    ['smallest', Math.min(...values)],
+    ['largest', Math.max(...values)],
+  ]
 }
 
 /** What is to be said, before anything runs too, of a number of seeds with which no difference can be found. */

@@ -24,6 +24,7 @@ const seed = z
   .min(0)
   .lt(2 ** 32)
 
+const seedCount = 'it must be a number of seeds from 2 to 20, or a list of as many different ones'
 const distinct = (values: readonly number[]) => new Set(values).size === values.length
 
 const schema = z
@@ -32,9 +33,15 @@ const schema = z
     graph: z.string().default('train').describe('`train`, the built-in one, or the path of a graph'),
     steps: z.int().min(2).describe('of the baseline; their tokens are the budget of every arm'),
     seeds: z
-      .union([z.int().min(2).max(20), z.array(seed).min(2).max(20).refine(distinct)], {
-        error: 'it must be a number of seeds from 2 to 20, or a list of as many different ones',
-      })
+      .union(
+        [
+          z.int().min(2, { error: seedCount }).max(20, { error: seedCount }),
+          z.array(seed).min(2, { error: seedCount }).max(20, { error: seedCount }).refine(distinct, {
+            error: seedCount,
+          }),
+        ],
+        { error: seedCount },
+      )
       .transform((seeds) =>
         typeof seeds === 'number' ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds,
       )

@@ -51,11 +51,18 @@ export function parseGraph(text: string, file: string, assignments: readonly Ass
     message: `${problem.message.replace(/\.$/, '')}.`,
   }))
   if (document.errors.length === 0) for (const { path, value } of assignments) assign(document, path, value)
+  let value: unknown
+  try {
+    if (document.errors.length === 0) value = document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    // An alias without an anchor, or so many of them that the value would fill the memory.
+    diagnostics.push({ severity: 'error', file, message: `${(error as Error).message.replace(/\.$/, '')}.` })
+  }
   return {
     file,
     assignments,
     text,
-    value: document.errors.length === 0 ? document.toJS({ maxAliasCount: 100 }) : undefined,
+    value,
     diagnostics,
     position(path, part = 'value') {
       const offset = offsetOf(document, path, part)
@@ -76,7 +83,11 @@ export function parseAssignment(text: string): Assignment {
   const value = parseDocument(text.slice(equals + 1))
   if (value.errors.length > 0)
     throw new UserError(`The value in \`--set ${text}\` is not YAML: ${value.errors[0].message}`)
-  return { path, value: value.toJS() as unknown }
+  try {
+    return { path, value: value.toJS({ maxAliasCount: 100 }) as unknown }
+  } catch (error) {
+    throw new UserError(`The value in \`--set ${text}\` is not YAML: ${(error as Error).message}`)
+  }
 }
 
 /** Sets a value, or takes it away where the value is undefined; makes the maps on the way. */

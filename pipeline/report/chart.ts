@@ -17,10 +17,19 @@ export function seriesDash(index: number): string {
   return dashes[index % dashes.length].join(' ')
 }
 
+let loading: ReturnType<typeof load> | undefined
+
+/** Half a second's work, which nothing but a figure should wait for. */
+async function load() {
+  const vega = await import('vega')
+  const { compile } = await import('vega-lite')
+  return { vega, compile }
+}
+
 /** Draws a figure as SVG in the page's colours, with the values of a place in a title over it. */
 export async function chart(data: PlotData, label: string): Promise<Html> {
-  // Half a second to load: nothing else may wait for it.
-  const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')])
+  loading ??= load()
+  const { vega, compile } = await loading
   const view = new vega.View(vega.parse(compile(specification(data)).spec), { renderer: 'none' })
   try {
     const svg = await view.toSVG()
@@ -39,7 +48,7 @@ export async function chart(data: PlotData, label: string): Promise<Html> {
       svg
         .replace('<svg ', () => accessible.markup)
         // The page says which colour means what, and a group within an image means nothing to those who hear it.
-        .replaceAll(/ role="graphics-object"| aria-roledescription="[^"]*"/g, '')
+        .replaceAll(/ role="graphics-\w+"| aria-roledescription="[^"]*"/g, '')
         .replace(/ width="\d+" height="\d+"/, '')
         .replace(/<\/svg>$/, () => `${overlay.markup}</svg>`),
     )
@@ -55,17 +64,10 @@ function hoverTargets(data: PlotData, centres: readonly number[], width: number,
     const right = i === centres.length - 1 ? width : (centres[i] + centres[i + 1]) / 2
     const shown = data.series.filter(({ values }) => values[i] !== null)
     const values = shown.map(({ name, values }) => `\n${name}: ${formatNumber(values[i] as number)}`)
-    const x = Number(left.toFixed(1))
-    return html`<rect
-      class="place"
-      x="${x}"
-      y="0"
-      width="${Math.max(0.1, Number((right - left).toFixed(1)))}"
-      height="${height}"
-      ><title>
-        ${`${data.x} ${typeof place === 'number' ? formatNumber(place) : place}${values.join('')}`}
-      </title></rect
-    >`
+    const name = typeof place === 'number' ? formatNumber(place) : place
+    const text = html`<title>${`${data.x} ${name}${values.join('')}`}</title>`
+    const [x, across] = [left, Math.max(0.1, right - left)].map((pixels) => Number(pixels.toFixed(1)))
+    return html`<rect class="place" x="${x}" y="0" width="${across}" height="${height}">${text}</rect>`
   })
 }
 

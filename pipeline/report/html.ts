@@ -24,6 +24,6 @@ export function html(strings: TemplateStringsArray, ...insertions: readonly Inse
 
 function markupOf(insertion: Insertion): string {
   if (insertion instanceof Html) return insertion.markup
-  if (Array.isArray(insertion)) return insertion.map(markupOf).join('')
-  return String(insertion as string | number).replaceAll(/[&<>"']/g, (character) => entities[character])
+  if (typeof insertion === 'object') return insertion.map(markupOf).join('')
+  return String(insertion).replaceAll(/[&<>"']/g, (character) => entities[character])
 }

@@ -19,6 +19,8 @@ export function renderPage({ title, sections, live }: Page): string {
   const policy = [
     "default-src 'none'",
     "style-src 'unsafe-inline'",
+    // Of the empty icon, without which a browser asks the server for one.
+    'img-src data:',
     `script-src ${scripts.map(hashOf).join(' ')}`,
     ...(live ? ["connect-src 'self'"] : []),
     "base-uri 'none'",
@@ -43,16 +45,12 @@ export function renderPage({ title, sections, live }: Page): string {
         </header>
         <main>${sections}</main>
         <footer>Written by gradus. Values show over a figure, and in the table below it.</footer>
-        ${scripts.map(
-          (script) =>
-            html`<script>
-              ${new Html(script)}
-            </script>`,
-        )}
+        ${scripts.map((script) => new Html(`<script>${script}</script>`))}
       </body>
     </html> `.markup
 }
 
+/** Of what stands between the tags, to the last space. */
 function hashOf(script: string): string {
   return `'sha256-${createHash('sha256').update(script).digest('base64')}'`
 }

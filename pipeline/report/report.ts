@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Comparison } from '../../schemas/comparison.ts'
 import type { Log } from '../../stages/stage.ts'
 import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
 import { Corpora, type Corpus } from './corpora.ts'
@@ -5,6 +9,7 @@ import type { Html } from './html.ts'
 import { type Page, renderPage } from './page.ts'
 import { type RunFolder, readRunFolders } from './run-folder.ts'
 import { samplesOf } from './samples.ts'
+import { comparisonSection } from './sections/comparison.ts'
 import { corpusSection } from './sections/corpus.ts'
 import { learningSection } from './sections/learning.ts'
 import { runsSection } from './sections/runs.ts'
@@ -21,26 +26,33 @@ export interface ReportOptions {
 }
 
 /**
- * An HTML page about one or more runs.
- * @throws UserError where a folder holds no run.
+ * An HTML page about runs and comparisons, one or more.
+ * @throws UserError where a folder holds neither.
  */
 export async function report(folders: readonly string[], options: ReportOptions): Promise<string> {
   const { corpora = new Corpora(), samples, log, live } = options
-  const runs = await readRunFolders(folders)
+  const compared = folders.filter((folder) => existsSync(join(folder, 'compare.json')))
+  const comparisons = await Promise.all(compared.map(readComparison))
+  const runs = await readRunFolders(folders.filter((folder) => !compared.includes(folder)))
   const found = await inTurn(runs, (run) => corpora.of(run))
   const fed = await inTurn(runs, (run) => corpora.fed(run))
   const texts = await inTurn(runs, ({ folder }) => samplesOf(folder, samples, log))
   const spell = (run: RunFolder, ids: readonly number[]) => spellTokens(found[runs.indexOf(run)], ids)
   const different = [...new Set(found.filter((corpus) => corpus !== undefined))]
   const sections: Html[] = [
-    runsSection(runs),
-    await learningSection(runs, fed),
+    ...comparisons.map(comparisonSection),
+    ...(runs.length > 0 ? [runsSection(runs), await learningSection(runs, fed)] : []),
     await selectionSection(runs, spell),
     ...(await inTurn(different, corpusSection)),
     samplesSection(runs, texts),
   ]
-  const title = `gradus: ${runs.map(({ name }) => name).join(', ')}`
+  const names = [...comparisons.map(({ experiment }) => experiment), ...runs.map(({ name }) => name)]
+  const title = `gradus: ${names.join(', ')}`
   return renderPage({ title, sections, ...(live && { live }) })
+}
+
+async function readComparison(folder: string): Promise<Comparison> {
+  return JSON.parse(await readFile(join(folder, 'compare.json'), 'utf8')) as Comparison
 }
 
 /** One after the other: each holds a corpus or a model in memory. */

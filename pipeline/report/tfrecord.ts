@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
+import type * as Crc32 from 'crc-32'
 
 // The library describes the types of its CRC-32 alone; its CRC-32C has the same.
-const crc32c = createRequire(import.meta.url)('crc-32/crc32c.js') as typeof import('crc-32')
+const crc32c = createRequire(import.meta.url)('crc-32/crc32c.js') as typeof Crc32
 
 /**
  * A record of TensorFlow's files of records: its length (uint64), the length's checksum, the data, the data's checksum,

@@ -6,6 +6,7 @@ import {
   namedDifficulty,
   suggestedDifficulties,
 } from './difficulty-presets.ts'
+import { mixtureOption } from './mixture.ts'
 import { measures, type OrderSettings } from './orders/order.ts'
 import { type OrderName, orders } from './orders/orders.ts'
 
@@ -88,6 +89,11 @@ export const orderOptions = z
       .lt(2 ** 32)
       .default(1)
       .describe('Another seed gives another shuffle'),
+    mixture: mixtureOption
+      .optional()
+      .describe(
+        'Shares of the sources, fixed or by temperature, which hold at any time: each source goes through the order by itself [default: as the corpus is]',
+      ),
     ...settings,
   })
   .superRefine((options, context) => {
@@ -132,5 +138,11 @@ export function effectiveOptions(
   weights: DifficultyWeights,
 ): Readonly<Record<string, unknown>> {
   const difficulty = Object.fromEntries(Object.entries(weights).sort(([a], [b]) => (a < b ? -1 : 1)))
-  return { order: options.order, seed: options.seed, difficulty, ...orderSettings(options) }
+  return {
+    order: options.order,
+    seed: options.seed,
+    difficulty,
+    ...(options.mixture && { mixture: options.mixture }),
+    ...orderSettings(options),
+  }
 }

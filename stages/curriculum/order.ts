@@ -6,11 +6,14 @@ import { type OrderReport, orderSchema } from '../../schemas/order.ts'
 import { metricColumns } from '../../schemas/scored.ts'
 import { shardsFolder } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
-import { openShards } from '../shards/open-shards.ts'
-import { defineStage } from '../stage.ts'
+import { dynamicsMetrics } from '../../scoring/training-dynamics.ts'
+import { openShards, type Shards } from '../shards/open-shards.ts'
+import { defineStage, type StageContext } from '../stage.ts'
 import { countDocuments, orderBatches } from './arrangement.ts'
 import { collectScores, type Scores } from './collect-scores.ts'
 import { difficulty } from './difficulty.ts'
+import { readSources } from './document-sources.ts'
+import { type Mixture, mixtureShares, type SourceShare } from './mixture.ts'
 import { readOrder, readOrderReport, writeOrder } from './order-file.ts'
 import {
   difficultyWeights,
@@ -19,7 +22,8 @@ import {
   type OrderOptions,
   orderSettings,
 } from './order-options.ts'
-import type { OrderSettings } from './orders/order.ts'
+import { mix } from './orders/mix.ts'
+import type { OrderSettings, RankedCorpus } from './orders/order.ts'
 import { orders } from './orders/orders.ts'
 
 const version = 2
@@ -31,8 +35,10 @@ export const order = defineStage({
   accepts: ['scores'],
   emits: 'ordered',
   options: orderOptions,
-  async *run(batches, { options, signal, stats, log }) {
+  async *run(batches, context) {
+    const { options, signal, stats, log } = context
     let shards = ''
+    let opened: Shards | undefined
     let weights: Readonly<Record<string, number>> = {}
     const scores = await collectScores(
       batches,
@@ -40,21 +46,24 @@ export const order = defineStage({
         shards = shardsFolder(schema)
         weights = chooseMetrics(schema, options)
         const metrics = metricColumns(schema).filter(({ name }) => name in weights)
-        return { metrics, heldOut: (await openShards(shards)).heldOut }
+        opened = await openShards(shards)
+        return { metrics, heldOut: opened.heldOut }
       },
       stats,
     )
     signal.throwIfAborted()
-    if (!scores || scores.parts.length === 0) {
+    if (!scores || !opened || scores.parts.length === 0) {
       throw new UserError(
         `The shards${shards && ` in \`${shards}\``} hold no document to train on. Score more text, or hold out a smaller share of it.`,
       )
     }
     const tokens = options.tokens ?? scores.lengths.reduce((sum, length) => sum + length, -1)
     const effective = { ...effectiveOptions(options, weights), tokens }
-    const path = join(shards, 'orders', `${orderKey(scores, effective)}.arrow`)
+    const { mixture } = options
+    const sources = mixture && (await sourcesOf(opened, scores, mixture, context))
+    const path = join(shards, 'orders', `${orderKey(scores, effective, sources)}.arrow`)
     if (existsSync(path)) log(`The order is there and is reused: \`${path}\`.`)
-    else await makeOrder(path, scores, weights, options, effective, tokens)
+    else await makeOrder(path, scores, weights, options, effective, tokens, sources)
 
     const { documents, distinct, available } = await readOrderReport(path)
     stats.expect('documents', documents)
@@ -74,27 +83,52 @@ async function makeOrder(
   options: OrderOptions,
   effective: Readonly<Record<string, unknown>>,
   tokens: number,
+  sources: readonly SourceShare[] | undefined,
 ): Promise<void> {
   const { lengths, metrics } = scores
-  // An order reads no setting but those that it has a default for.
-  const settings = orderSettings(options) as OrderSettings
-  for (const name of ['groups', 'segments'] as const) {
-    if (!(settings[name] > lengths.length)) continue
-    throw new UserError(
-      `Order ${options.order} cannot cut ${lengths.length} documents into ${settings[name]} ${name}. Lower \`${name}\`, or score more text.`,
-    )
-  }
   const { hardness, ascending } = difficulty(
     lengths.length,
     metrics.map(({ column, values }) => ({ values, hardEnd: column.hardEnd, weight: weights[column.name] })),
   )
   // The stream's first token is only ever an input.
-  const stretches = [
-    ...orders[options.order].arrange({ lengths, ascending }, tokens + 1, options.seed, settings),
-  ]
+  const needed = tokens + 1
+  const corpus = { lengths, ascending }
+  const arrange = (own: RankedCorpus, tokens: number, seed: number, source?: string) =>
+    orders[options.order].arrange(own, tokens, seed, settingsFor(own, options, source))
+  const stretches = sources
+    ? mix(corpus, sources, needed, options.seed, arrange)
+    : [...arrange(corpus, needed, options.seed)]
   const report: OrderReport = { options: effective, tokens, ...countDocuments(stretches, lengths.length) }
   const schema = orderSchema(report)
   await writeOrder(path, schema, orderBatches(stretches, scores, hardness, schema))
+}
+
+/** @throws UserError where the order cuts the documents into more pieces than there are. */
+function settingsFor({ lengths }: RankedCorpus, options: OrderOptions, source?: string): OrderSettings {
+  // An order reads no setting but those that it has a default for.
+  const settings = orderSettings(options) as OrderSettings
+  for (const name of ['groups', 'segments'] as const) {
+    if (!(settings[name] > lengths.length)) continue
+    const documents = `${lengths.length} documents${source === undefined ? '' : ` of \`${source}\``}`
+    throw new UserError(
+      `Order ${options.order} cannot cut ${documents} into ${settings[name]} ${name}. Lower \`${name}\`, or score more text.`,
+    )
+  }
+  return settings
+}
+
+/** The sources to mix. Counts the documents of others, which are left out. */
+async function sourcesOf(
+  shards: Shards,
+  scores: Scores,
+  mixture: Mixture,
+  { signal, stats }: Pick<StageContext<OrderOptions>, 'signal' | 'stats'>,
+): Promise<SourceShare[]> {
+  const read = await readSources(shards, scores, signal)
+  const sources = mixtureShares(mixture, read, scores.lengths, shards.folder)
+  const mixed = sources.reduce((sum, { documents }) => sum + documents.length, 0)
+  if (mixed < scores.lengths.length) stats.drop('outside the mixture', scores.lengths.length - mixed)
+  return sources
 }
 
 /** Weights of the difficulty's metrics. @throws UserError where the shards lack one. */
@@ -102,6 +136,12 @@ function chooseMetrics(schema: Schema, options: OrderOptions): Readonly<Record<s
   const available = metricColumns(schema).map(({ name }) => name)
   const weights = difficultyWeights(options, available)
   const missing = Object.keys(weights).filter((name) => !available.includes(name))
+  const learned = missing.find((name) => dynamicsMetrics.some((metric) => metric.name === name))
+  if (learned !== undefined) {
+    throw new UserError(
+      `\`${learned}\` comes from a training run: put an \`add-dynamics\` stage with its folder before \`order\`, or name other metrics in \`difficulty\`.`,
+    )
+  }
   if (missing.length > 0) {
     const folder = shardsFolder(schema)
     throw new UserError(
@@ -117,9 +157,12 @@ function chooseMetrics(schema: Schema, options: OrderOptions): Readonly<Record<s
 function orderKey(
   { parts, rows, lengths, metrics }: Scores,
   options: Readonly<Record<string, unknown>>,
+  sources: readonly SourceShare[] = [],
 ): string {
   const hash = createHash('sha256').update(JSON.stringify({ version, options, documents: parts.length }))
   for (const column of [parts, rows, lengths]) hash.update(column)
   for (const { column, values } of metrics) hash.update(JSON.stringify(column)).update(values)
+  for (const { name, share, documents } of sources)
+    hash.update(JSON.stringify([name, share])).update(documents)
   return hash.digest('hex').slice(0, 32)
 }

@@ -5,6 +5,7 @@ import { shardsFolder } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { openShards } from '../shards/open-shards.ts'
 import { defineStage } from '../stage.ts'
+import type { DocumentPlaces } from '../training/messages.ts'
 import { lengthGrowthOption } from '../training/schedules/sequence-length.ts'
 import { PackedStream, type StreamLayout } from './packed-stream.ts'
 import { openShardTokens, type ShardTokens } from './shard-tokens.ts'
@@ -38,25 +39,29 @@ export const pack = defineStage({
   async *run(ordered, { options, signal, stats, log }) {
     let shards: ShardTokens | undefined
     let layout: StreamLayout | undefined
+    let places: DocumentPlaces | undefined
     let tokens = 0
     let laid = 0
     const hash = createHash('sha256')
     try {
       for await (const batch of ordered) {
         signal.throwIfAborted()
-        if (!shards || !layout) {
+        if (!shards || !layout || !places) {
           const report = orderReport(batch.schema)
           tokens = report.tokens
           layout = emptyLayout(report.documents)
+          places = { parts: new Uint32Array(report.documents), rows: new Uint32Array(report.documents) }
           shards = await openShardTokens(await openShards(shardsFolder(batch.schema)), signal, log)
         }
         const columns = orderColumns(batch)
         layOut(columns, laid, layout, shards)
+        places.parts.set(columns.part, laid)
+        places.rows.set(columns.row, laid)
         update(hash, columns)
         laid += batch.numRows
       }
       const shape = options.rows * options.length
-      if (!shards || !layout || tokens < shape) {
+      if (!shards || !layout || !places || tokens < shape) {
         throw new UserError(
           `The order has ${tokens} tokens to predict, fewer than a batch of ${options.rows} rows of ${options.length}. ` +
             'Lower `rows` or `length`, raise the order’s `tokens`, or score more text.',
@@ -68,7 +73,7 @@ export const pack = defineStage({
       const name = hash.update(JSON.stringify([shards.key, tokens, ...cut])).digest('hex')
       for (let step = Math.min(from, stream.steps - 1); step < stream.steps; step++) {
         signal.throwIfAborted()
-        yield { ...stream.readBatch(step), stream: name }
+        yield { ...stream.readBatch(step), stream: name, places }
         stats.add('batches', 1)
       }
     } finally {

@@ -1,3 +1,4 @@
+import '../bounded-flatbuffers.ts'
 import './zstd-buffers.ts'
 import { type FileHandle, open } from 'node:fs/promises'
 import {

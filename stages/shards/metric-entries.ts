@@ -74,7 +74,12 @@ async function choose(entry: MetricEntry, openCounts: OpenCounts): Promise<Chose
   if (file !== undefined) {
     const { metric, sha256 } = await loadOwnMetric(file)
     // It is given the tokens, and nobody can tell whether it looks at them.
-    return { metric, file, needsTokens: true, identity: { name: metric.name, version: metric.version, file: sha256 } }
+    return {
+      metric,
+      file,
+      needsTokens: true,
+      identity: { name: metric.name, version: metric.version, file: sha256 },
+    }
   }
   const metric = builtIn(entry, openCounts)
   const { name, version, needsTokens } = metric

@@ -91,7 +91,10 @@ export async function removeUnclaimed(folder: string): Promise<void> {
 }
 
 /** Makes one manifest of all. */
-export async function joinManifests(folder: string, manifest: Pick<Manifest, 'header' | 'lines'>): Promise<void> {
+export async function joinManifests(
+  folder: string,
+  manifest: Pick<Manifest, 'header' | 'lines'>,
+): Promise<void> {
   await writeManifest(folder, manifestName(), manifest)
   for (const name of await manifestNames(folder)) if (name !== manifestName()) await rm(join(folder, name))
 }

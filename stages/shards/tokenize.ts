@@ -20,9 +20,7 @@ export const tokenize = defineStage({
   }),
   async columns({ tokenizer: path }) {
     const sha256 = await tokenizerHash(path)
-    return [
-      { name: 'tokens', madeFrom: [], identity: { tokenizer: sha256 }, companion: { path, sha256 } },
-    ]
+    return [{ name: 'tokens', madeFrom: [], identity: { tokenizer: sha256 }, companion: { path, sha256 } }]
   },
   async *run(batches: AsyncIterable<RecordBatch>, { options, signal, stats }) {
     const file = await openTokenizer(options.tokenizer)

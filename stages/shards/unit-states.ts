@@ -39,7 +39,8 @@ async function stateOf(folder: string, unit: KeyedUnit, line: ManifestLine | und
     isFinished: true,
     reasons: [],
   }
-  if (!part) return line.key === keys.all ? finished : missing('it has no documents, and options have changed')
+  if (!part)
+    return line.key === keys.all ? finished : missing('it has no documents, and options have changed')
   const names = partFiles(unit.unit.index)
   const [areTokensIntact, areScoresIntact] = [
     await isIntact(join(folder, names.tokens), part.tokensFile),

@@ -20,7 +20,13 @@ import {
 } from './manifest-file.ts'
 import { type PartPlace, PartWriter } from './part-writer.ts'
 import { regroup } from './regroup.ts'
-import { joinManifests, keepTokenizer, makeFolder, removeLeftovers, removeUnclaimed } from './shards-folder.ts'
+import {
+  joinManifests,
+  keepTokenizer,
+  makeFolder,
+  removeLeftovers,
+  removeUnclaimed,
+} from './shards-folder.ts'
 import { unitStates } from './unit-states.ts'
 
 export const writeShards = defineStage({

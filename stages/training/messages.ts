@@ -33,6 +33,14 @@ export interface Batch {
   readonly corpus: CorpusDescription
   /** Hash of the stream of tokens that batches are cut from, and of their shape: equal ones give equal batches at equal steps. */
   readonly stream: string
+  /** Where the documents of the order lie, the same object in every batch; absent where no order stands behind it. */
+  readonly places?: DocumentPlaces
+}
+
+/** `[N]` part of the shards, and row in it, of each document of an order. */
+export interface DocumentPlaces {
+  readonly parts: Uint32Array
+  readonly rows: Uint32Array
 }
 
 /** What a model must know of the shards that its batches come from; the same object in every batch of a run. */

@@ -16,7 +16,7 @@ function step(step: number): StepLine {
     ...{ keptByPhase: { 0: 0.75 }, keptByFrequency: [0.1, 0.2, 0.3, 0.4], documentGini: 0.25, mostKept: [3] },
     ...{ learningRate: 0.001, gradientNorm: 1, tokens: 64, waitingMs: 0, forwardMs: 250, backwardMs: 250 },
     ...{ stepMs: 500, overlap: step === 0 ? null : 1 },
-  } as StepLine
+  }
 }
 
 function evaluation(step: number): Evaluation {

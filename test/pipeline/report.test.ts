@@ -128,6 +128,38 @@ test('runs whose folders end alike are told apart by their paths', async () => {
   expect(await readFile(out, 'utf8')).toContain(`<title>gradus: ${run}, ${other}</title>`)
 })
 
+test('a comparison is told by its arms and their differences', async () => {
+  const compared = join(folder, 'compared')
+  await mkdir(compared)
+  const difference = {
+    differences: [-0.1, -0.3],
+    mean: -0.2,
+    interval: [-0.3, -0.1],
+    pValue: 0.5,
+    verdict: 'better',
+  }
+  const arm = (name: string, role: string, bits: number[]) => ({
+    ...{ name, role, changes: [], learningRate: 0.003, sweep: [] },
+    runs: bits.map((bitsPerByte) => ({ bitsPerByte })),
+  })
+  const comparison = {
+    ...{ version: 1, experiment: 'the <experiment>', baseline: 'plain', seeds: [1, 2], tokens: 4096 },
+    machine: { processor: 'a processor', cores: 2, platform: 'linux', node: '20' },
+    arms: [arm('plain', 'baseline', [2, 3]), arm('ohem', 'treatment', [1.9, 2.7])],
+    comparisons: [
+      { arm: 'ohem', against: 'plain', as: 'baseline', bitsPerByte: difference, toBaseline: null },
+    ],
+    remarks: ['Two seeds are few.'],
+  }
+  await writeFile(join(compared, 'compare.json'), JSON.stringify(comparison))
+  const out = join(folder, 'compared.html')
+  expect(await gradus('report', compared, '--out', out)).toMatchObject({ code: 0 })
+  const text = (await readFile(out, 'utf8')).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')
+  expect(text).toContain('the &lt;experiment&gt;')
+  expect(text).toContain('ohem treatment 0.003 2.3 1.9, 2.7')
+  expect(text).toContain('ohem plain (baseline) -0.2 -0.3 to -0.1 0.5 better not reached')
+})
+
 test('a folder without a run is refused in one sentence', async () => {
   const { code, stderr } = await gradus('report', join(folder, 'shards'))
   expect(code).toBe(1)

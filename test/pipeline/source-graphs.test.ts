@@ -36,7 +36,8 @@ test('there is a graph for each source', () => {
 })
 
 test.each(sources)('%s trains for 20 steps on tiny shards, and says where it is from', async (name) => {
-  const [, comment] = (await readFile(join(folder, name), 'utf8')).split('\n')
+  const yaml = await readFile(join(folder, name), 'utf8')
+  const [, comment] = yaml.split('\n')
   expect(comment).toMatch(/^# .*(arXiv|PR|[Ii]ssue|poster)/)
   const to = join(runs, name)
   const set = (stage: string, option: string, value: unknown): Assignment => {
@@ -53,6 +54,7 @@ test.each(sources)('%s trains for 20 steps on tiny shards, and says where it is 
     set('checkpoint', 'to', to),
     set('checkpoint', 'every', 3),
     set('record', 'to', to),
+    ...(yaml.includes('record-dynamics') ? [set('dynamics', 'to', to)] : []),
     set('evaluate', 'tokens', 512),
   ])
   await run(graph, {

@@ -74,7 +74,7 @@ function stagesOf({ graph }: RunFolder): string {
 }
 
 function text(option: unknown): string {
-  return option === undefined ? '–' : String(option as string | number)
+  return typeof option === 'string' ? option : '–'
 }
 
 function count(number: number): string {

@@ -16,8 +16,13 @@ export function samplesSection(runs: readonly RunFolder[], samples: readonly (re
         ? ''
         : html`<h3>${name}</h3>
             <ol>
-              ${samples[i].map((text) => html`<li><blockquote dir="auto">${onLines(text) || '(an empty text)'}</blockquote></li>`)}
+              ${samples[i].map((text) => html`<li>${quote(text)}</li>`)}
             </ol>`,
     )}
   </section>`
+}
+
+/** White space counts in it. */
+function quote(text: string): Html {
+  return html`<blockquote dir="auto">${onLines(text) || '(an empty text)'}</blockquote>`
 }

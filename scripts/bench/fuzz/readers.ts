@@ -19,7 +19,7 @@ export interface FuzzedReader {
   readonly name: string
   readonly input: fc.Arbitrary<Uint8Array>
   /** Reads bytes; may throw a UserError, and nothing else. */
-  read(bytes: Uint8Array, folder: string): Promise<void>
+  readonly read: (bytes: Uint8Array, folder: string) => Promise<void>
 }
 
 /** A byte-level tokenizer of a few tokens. */

@@ -1,3 +1,4 @@
+import '../../bounded-flatbuffers.ts'
 import { Message, type MessageHeader, type Schema } from 'apache-arrow'
 import { Footer } from 'apache-arrow/ipc/metadata/file'
 import { UserError } from '../../../schemas/user-error.ts'

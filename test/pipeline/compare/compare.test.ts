@@ -167,5 +167,7 @@ test('a learning rate at which training diverges loses the sweep, and a run that
   await writeFile(sweep, text.replace(fixture.shards, join(folder, 'none')))
   const failed = await gradus('compare', sweep, '--out', join(folder, 'failed'))
   expect(failed.code).toBe(1)
-  expect(failed.stderr).toMatch(/plain, seed 1, learning rate 0.01 failed: .*none.*train.log` has the whole of it/)
+  expect(failed.stderr).toMatch(
+    /plain, seed 1, learning rate 0.01 failed: .*none.*train.log` has the whole of it/,
+  )
 })

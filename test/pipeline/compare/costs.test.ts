@@ -5,9 +5,12 @@ describe('floating-point operations of a step', () => {
   const sizes = { head: 1000, body: 9000 }
   const [tokens, N] = [64, 10_000]
 
-  test.each(['sequence', 'token'] as const)('are six a parameter and token where every %s is kept', (granularity) => {
-    expect(stepFlops(sizes, { tokens, keptFraction: 1, granularity })).toBe(6 * N * tokens)
-  })
+  test.each(['sequence', 'token'] as const)(
+    'are six a parameter and token where every %s is kept',
+    (granularity) => {
+      expect(stepFlops(sizes, { tokens, keptFraction: 1, granularity })).toBe(6 * N * tokens)
+    },
+  )
 
   test('are 1 + 2k forward passes where the share k of the sequences is kept', () => {
     for (const k of [0.25, 0.5]) {

@@ -32,13 +32,28 @@ function optionsOf({ nodes }: Graph, name: string): Record<string, unknown> {
 
 describe('what is wrong with an experiment is said with its place and the remedy', () => {
   test.each([
-    [['arms: { a: {}, b: {} }', 'learning-rate: 0.1'], /:6:1 error Unknown key `learning-rate`. Did you mean `learning-rates`\?/],
-    [['arms: { a: {}, b: { sets: [] } }'], /:5:20 error Unknown key `sets`. Did you mean `set`\?/],
+    [
+      ['arms: { a: {}, b: {} }', 'learning-rate: 0.1'],
+      /:6:1 error Unknown key `learning-rate`. Did you mean `learning-rates`\?/,
+    ],
+    [['arms: { a: {}, b: { sets: [] } }'], /:5:21 error Unknown key `sets`. Did you mean `set`\?/],
     [['arms: { a: {} }'], /:5:7 error `arms` is wrong: there must be two arms or more/],
-    [['arms: { a: {}, b/c: {} }'], /:5:16 error `arms.b\/c` is wrong: the name of an arm, which names a folder/],
-    [['arms: { a: {}, b: { set: [keep 0.5] } }'], /:5:27 error `arms.b.set.0` is wrong: .*is not an assignment/],
-    [['arms: { a: {}, b: {} }', 'baseline: c'], /:6:11 error `baseline` is wrong: there is no arm `c`, but `a` or `b`/],
-    [['arms: { a: {}, b: {} }', 'controls: [random]'], /:6:11 error `controls` is wrong: it must be true, false, or a list/],
+    [
+      ['arms: { a: {}, b/c: {} }'],
+      /:5:16 error `arms.b\/c` is wrong: the name of an arm, which names a folder/,
+    ],
+    [
+      ['arms: { a: {}, b: { set: [keep 0.5] } }'],
+      /:5:27 error `arms.b.set.0` is wrong: .*is not an assignment/,
+    ],
+    [
+      ['arms: { a: {}, b: {} }', 'baseline: c'],
+      /:6:11 error `baseline` is wrong: there is no arm `c`, but `a` or `b`/,
+    ],
+    [
+      ['arms: { a: {}, b: {} }', 'controls: [random]'],
+      /:6:11 error `controls` is wrong: it must be true, false, or a list/,
+    ],
     [['arms: ['], /error/],
   ])('%j', async (lines, message) => {
     await expect(read(...lines)).rejects.toThrow(message)
@@ -50,13 +65,17 @@ describe('what is wrong with an experiment is said with its place and the remedy
     )
   })
 
-  test('a single seed', async () => {
-    const lines = [...head.filter((line) => !line.startsWith('seeds')), 'seeds: 1', 'arms: { a: {}, b: {} }']
+  test.each(['1', '21', '[3]', '[1, 1]', 'many'])('seeds: %s', async (seeds) => {
+    const others = head.filter((line) => !line.startsWith('seeds'))
+    const lines = [...others, `seeds: ${seeds}`, 'arms: { a: {}, b: {} }']
     await expect(readExperiment(await file(lines))).rejects.toThrow(/a number of seeds from 2 to 20/)
   })
 
   test.each([
-    ['stages.ohem.with.kep=0.5', /Arm `b` has no graph that can run.\n.*has no option `kep`. Did you mean `keep`\?/],
+    [
+      'stages.ohem.with.kep=0.5',
+      /Arm `b` has no graph that can run.\n.*has no option `kep`. Did you mean `keep`\?/,
+    ],
     ['stages.order.with.seed=3', /Arm `b` sets `stages.order.with.seed`, which is the same .* from `seeds`/],
     ['stages.optimize.with.peak=0.1', /comes from `learning-rates`. Leave it out/],
     ['stages.order.with.order=random', /Arms `a` and `b` train alike/],
@@ -66,7 +85,10 @@ describe('what is wrong with an experiment is said with its place and the remedy
 
   test('an arm whose graph measures nothing', async () => {
     const graph = join(folder, 'graph.yaml')
-    await writeFile(graph, 'stages: { read: { use: read-shards, with: { shards: s } }, order: { use: order } }')
+    await writeFile(
+      graph,
+      'stages: { read: { use: read-shards, with: { shards: s } }, order: { use: order } }',
+    )
     await expect(read(`arms: { a: {}, b: { graph: ${graph} } }`)).rejects.toThrow(
       /Arm `b` cannot be compared: its graph `.*` has no `optimize` stage/,
     )
@@ -78,7 +100,12 @@ test('arms of one seed have the same weights, batches and budget, and nothing bu
     'arms: { a: {}, b: { set: [stages.ohem.with.keep=0.5, stages.ohem.with.criterion=gradient-norm] }, wide: { set: [stages.pack.with.rows=32] } }',
   )
   const run = { seed: 3, learningRate: 0.001, folder: 'f' }
-  const [a, b, wide] = await Promise.all(roster.arms.slice(0, 1).concat(roster.arms.filter(({ role }) => role === 'treatment')).map((arm) => armGraph(arm, experiment, run)))
+  const [a, b, wide] = await Promise.all(
+    roster.arms
+      .slice(0, 1)
+      .concat(roster.arms.filter(({ role }) => role === 'treatment'))
+      .map((arm) => armGraph(arm, experiment, run)),
+  )
   for (const stage of ['read-shards', 'order', 'pack', 'forward', 'optimize', 'evaluate']) {
     expect(optionsOf(b, stage)).toEqual(optionsOf(a, stage))
   }
@@ -92,7 +119,8 @@ test('arms of one seed have the same weights, batches and budget, and nothing bu
 })
 
 describe('controls', () => {
-  const both = 'set: [stages.order.with.order=warm-up, stages.order.with.share=0.4, stages.ohem.with.keep=release]'
+  const both =
+    'set: [stages.order.with.order=warm-up, stages.order.with.share=0.4, stages.ohem.with.keep=release]'
 
   test('take one thing from an arm each, and nothing is trained twice', async () => {
     const { roster } = await read(
@@ -157,7 +185,10 @@ describe('controls', () => {
 })
 
 const experiments = 'pipeline/graphs/experiments'
-test.each(await readdir(experiments))('%s, which comes with the product, has arms that can run', async (name) => {
-  const roster = await Roster.of(await readExperiment(join(experiments, name)))
-  expect(roster.pairs.length).toBeGreaterThan(0)
-})
+test.each(await readdir(experiments))(
+  '%s, which comes with the product, has arms that can run',
+  async (name) => {
+    const roster = await Roster.of(await readExperiment(join(experiments, name)))
+    expect(roster.pairs.length).toBeGreaterThan(0)
+  },
+)

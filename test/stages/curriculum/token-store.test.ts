@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TokenLists } from '../../../schemas/tokenized.ts'
@@ -74,5 +74,46 @@ describe('openShardTokens', () => {
     await scoreUnits([{ key: 'a', texts }], { to, tokenizer })
     const opening = openShardTokens(await openShards(to), new AbortController().signal, () => {})
     await expect(opening).rejects.toThrow(/tokenizer.json` has no token `<\|endoftext\|>`/)
+  })
+})
+
+describe('a token store that is not as it was written', () => {
+  const facts = { documents: 3, tokens: 80_000, vocabulary: 300 }
+  const path = () => join(folder, 'a.tokens')
+  const read = async () => {
+    const store = await openTokenStore(path(), facts)
+    if (!store) return 'not opened'
+    try {
+      const into = new Int32Array(store.starts[3])
+      store.read(0, into)
+      return into
+    } finally {
+      store.close()
+    }
+  }
+
+  it('gives tokens nowhere where one bit of it is another', async () => {
+    const documents = [70_000, 9_999, 1].map((length) => Array.from({ length }, (_, token) => token % 300))
+    await writeTokenStore(path(), facts, 9, lists(documents))
+    const bytes = await readFile(path())
+    expect(await read()).toHaveLength(80_003)
+    for (const at of [0, 65_535, 65_536, 150_000, bytes.length - 30, bytes.length - 14, bytes.length - 1]) {
+      bytes[at] ^= 16
+      await writeFile(path(), bytes)
+      const outcome = await read().catch((error: Error) => error.message)
+      expect(outcome).toMatch(/^not opened$|a\.tokens` is damaged: remove the file/)
+      bytes[at] ^= 16
+    }
+  })
+
+  it('is not opened under the name of another', async () => {
+    await writeTokenStore(
+      join(folder, 'b.tokens'),
+      facts,
+      9,
+      lists([[1], [2], Array<number>(79_998).fill(3)]),
+    )
+    await rename(join(folder, 'b.tokens'), path())
+    expect(await read()).toBe('not opened')
   })
 })

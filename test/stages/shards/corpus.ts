@@ -41,7 +41,7 @@ export const oddTexts = [
   `${'\u0000'}\u0001 control \u007f`,
 ]
 
-export function batchesOf(texts: readonly string[], rows = 512): RecordBatch[] {
+export function batchesOf(texts: readonly string[], rows = 512, source = 'texts/a.txt'): RecordBatch[] {
   const batches: RecordBatch[] = []
   for (let at = 0; at < texts.length; at += rows) {
     const some = texts.slice(at, at + rows)
@@ -49,7 +49,7 @@ export function batchesOf(texts: readonly string[], rows = 512): RecordBatch[] {
       documentsBatch({
         texts: some,
         ids: some.map((_, index) => `d${at + index}`),
-        sources: some.map(() => 'texts/a.txt'),
+        sources: some.map(() => source),
         positions: some.map((_, index) => at + index),
       }),
     )
@@ -73,8 +73,8 @@ export async function* streamOf<T>(items: Iterable<T>): AsyncGenerator<T, void, 
   yield* items
 }
 
-async function* documentsOf({ texts, breaks }: ScoredUnit, rows?: number) {
-  yield* batchesOf(texts, rows)
+async function* documentsOf({ texts, breaks, source }: ScoredUnit, rows?: number) {
+  yield* batchesOf(texts, rows, source)
   if (breaks) throw new Error('The cable is torn.')
 }
 
@@ -95,6 +95,8 @@ export async function train(to: string, texts: readonly string[], vocabulary: nu
 export interface ScoredUnit {
   readonly key: string
   readonly texts: readonly string[]
+  /** File that they are from. */
+  readonly source?: string
   /** Whether reading fails after the last text. */
   readonly breaks?: boolean
 }

@@ -63,7 +63,9 @@ test('a damaged manifest is named with its line', async () => {
 
 test('one digit of the manifest that is another is damage, and not another corpus', async () => {
   const shards = await spoilt('digit', (shards) =>
-    writeManifest(shards, (text) => text.replace(/"tokens":(\d)/, (_, digit) => `"tokens":${9 - Number(digit)}`)),
+    writeManifest(shards, (text) =>
+      text.replace(/"tokens":(\d)/, (_, digit) => `"tokens":${9 - Number(digit)}`),
+    ),
   )
   await expect(openShards(shards)).rejects.toMatchObject(refusal(/manifest\.jsonl:2` is damaged/))
 })
