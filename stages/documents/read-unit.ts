@@ -28,10 +28,16 @@ async function* readUnit(
 ): AsyncGenerator<RecordBatch, void, undefined> {
   const builder = new BatchBuilder(options.batch)
   const hash = new RecordHash()
+  let [documents, bytes] = [0, 0]
+  // Once a block or batch, and not once a document: a worker's counts travel between threads.
+  const count = () => {
+    stats.add('documents', documents)
+    stats.add('bytes', bytes)
+    documents = bytes = 0
+  }
   for (const slice of unit.slices) {
     // The options are one object for all units of a run.
     for await (const block of format.records(slice, { signal, run: options })) {
-      let [documents, bytes] = [0, 0]
       for (const record of block) {
         const parsed = record.refusal ?? format.parse(record)
         if (!('text' in parsed)) continue
@@ -40,11 +46,12 @@ async function* readUnit(
         const batch = builder.add(id, parsed.text, slice.source, record.position)
         documents++
         bytes += record.bytes.length
-        if (batch) yield batch
+        if (batch) {
+          count()
+          yield batch
+        }
       }
-      // Once a block: a worker's counts travel between threads.
-      stats.add('documents', documents)
-      stats.add('bytes', bytes)
+      count()
     }
   }
   if (hash.digest() !== unit.hash) {

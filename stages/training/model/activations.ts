@@ -42,9 +42,11 @@ export function gatherOf(
   const [ofSequences, ofTokens] = [rows, tokensOfRows(rows, length)].map((index) =>
     tf.tensor1d(index, 'int32'),
   )
+  const gatherTensor = (tensor: Tensor) =>
+    kernels.gatherRows(tensor, tensor.shape[0] === sequences ? ofSequences : ofTokens)
   const gather = (node: object): object =>
     node instanceof tf.Tensor
-      ? kernels.gatherRows(node as Tensor, node.shape[0] === sequences ? ofSequences : ofTokens)
+      ? gatherTensor(node as Tensor)
       : Object.fromEntries(Object.entries(node).map(([key, value]) => [key, gather(value as object)]))
   return gather as Gather
 }

@@ -133,7 +133,7 @@ await onEveryBackend((backend) => {
     const [whole, chunked] = [true, false].map((keep) => {
       const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
       const ours = attentionBackward(kernels(), gradient, x, weights, tables, shape, activations)
-      return [output, ours.input, ...Object.values(ours.weights)]
+      return [output, ours.input, ...Object.values<Tensor>({ ...ours.weights })]
     })
     expectAgreement(chunked, whole)
   })
