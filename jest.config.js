@@ -3,9 +3,13 @@ import process from 'node:process'
 // libtensorflow reads it from the real environment, which is not the one that tests see.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
 
-/** Tests run on the TypeScript sources; those that start the command line use what `npm run build` compiled. */
+/**
+ * Tests run on the TypeScript sources; those that start the command line use what `npm run build` compiled. What takes
+ * minutes is in `*.long.test.ts`, which `npm run test:long` runs.
+ */
 export default {
   testEnvironment: 'node',
+  testPathIgnorePatterns: ['/node_modules/', '\\.long\\.test\\.ts$'],
   roots: ['<rootDir>/test'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

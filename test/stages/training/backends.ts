@@ -4,7 +4,7 @@ import '@tensorflow/tfjs'
 import { backendNames, type Backend } from '../../../stages/training/backend/backend.ts'
 import { openBackend, tryBackend } from '../../../stages/training/backend/open-backend.ts'
 
-/** Those from which numbers are read at once. webgpu-backend.test.ts tests the other one. */
+/** Those from which numbers are read at once. webgpu-backend.long.test.ts tests the other one. */
 const synchronous = backendNames.filter((name) => name !== 'webgpu')
 
 /** Runs tests on every back end that works here; the native one may not be installed. */

@@ -4,7 +4,7 @@ import { faults } from '../../scripts/bench/faults.ts'
 
 test('score and train that are killed at random moments come to what unbroken runs come to, and changed bytes are found', async () => {
   const { lost, score, train, corruptions, ...results } = await faults({
-    kills: 4,
+    kills: 10,
     corruptions: 3,
     seed: 1,
     texts: 10,
@@ -15,6 +15,6 @@ test('score and train that are killed at random moments come to what unbroken ru
     train: [],
     corruptions: [],
   })
-  expect(results).toEqual({ killed: 8, corrupted: 3, recovered: 11 })
+  expect(results).toEqual({ killed: 20, corrupted: 3, recovered: 23 })
   expect(lost).toBe(0)
 }, 600_000)
