@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os'
 import process from 'node:process'
 
 // libtensorflow reads it from the real environment, which is not the one that tests see.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+// Messages are compared as plain text, also where a CI service asks for colours.
+process.env.NO_COLOR = '1'
 
 /**
  * Tests run on the TypeScript sources; those that start the command line use what `npm run build` compiled. What takes
@@ -19,4 +22,6 @@ export default {
     ],
   },
   testTimeout: 120_000,
+  // Many tests wait for child processes, so that a second worker pays on two cores too.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
 }
