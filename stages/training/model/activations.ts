@@ -47,6 +47,8 @@ export function gatherOf(
   const gather = (node: object): object =>
     node instanceof tf.Tensor
       ? gatherTensor(node as Tensor)
-      : Object.fromEntries(Object.entries(node).map(([key, value]) => [key, gather(value as object)]))
+      : Array.isArray(node)
+        ? node.map((each) => gather(each as object))
+        : Object.fromEntries(Object.entries(node).map(([key, value]) => [key, gather(value as object)]))
   return gather as Gather
 }

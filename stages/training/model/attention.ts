@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from '../backend/kernels.ts'
 import { tidy } from '../backend/tidy.ts'
+import { joinQueries, keysOf, queriesOf, sumKeys, type CausalBlock } from './causal-blocks.ts'
 import { attentionChunks } from './memory.ts'
 import { pairedRows, splitRows, type HeadSizes, type Rotary } from './rotary.ts'
 
@@ -22,8 +23,8 @@ export interface AttentionWeights {
 /** What does not depend on the tokens. */
 export interface AttentionTables {
   readonly rotary: Rotary
-  /** `[G·T, T]`: 0 where a query sees a key, a large negative number where the key is in its future. */
-  readonly mask: Tensor2D
+  /** In which attention is worked out one after the other. */
+  readonly blocks: readonly CausalBlock[]
 }
 
 export interface AttentionActivations {
@@ -33,22 +34,10 @@ export interface AttentionActivations {
   readonly keys: Tensor4D
   /** `[B, K, T, d]`. */
   readonly values: Tensor4D
-  /** `[B, K, G·T, T]`; absent where they are made again to save memory. */
-  readonly probabilities?: Tensor4D
+  /** By block, `[B, K, G·n, end]`; absent where they are made again to save memory. */
+  readonly probabilities?: readonly Tensor4D[]
   /** What the output projection is applied to, `[B·T, D]`. */
   readonly mixed: Tensor2D
-}
-
-/** Large enough to vanish in a softmax, and small enough to stay finite when scores are added. */
-const masked = -1e9
-
-export function causalMask(length: number, group: number): Tensor2D {
-  const mask = new Float32Array(group * length * length)
-  for (let i = 0; i < mask.length; i++) {
-    const query = Math.floor(i / length) % length
-    if (i % length > query) mask[i] = masked
-  }
-  return tf.tensor2d(mask, [group * length, length])
 }
 
 /**
@@ -73,11 +62,12 @@ export function attention(
       1,
     )
     const [queries, keys, values] = [group(parts[0], shape), parts[1], parts[2]]
-    const probabilities = keep ? attend(kernels, queries, keys, tables.mask) : undefined
+    const { blocks } = tables
+    const probabilities = keep ? attend(kernels, queries, keys, blocks, shape) : undefined
     const [perHead] = probabilities
-      ? [kernels.batchMatMul(probabilities, values)]
+      ? [mix(kernels, probabilities, values, blocks, shape)]
       : inChunks(shape, [queries, keys, values], ([q, k, v]) => [
-          kernels.batchMatMul(attend(kernels, q, k, tables.mask), v),
+          mix(kernels, attend(kernels, q, k, blocks, shape), v, blocks, shape),
         ])
     const mixed = fromHeads(perHead, shape, heads)
     const output = kernels.matMul(mixed, weights.output, false, true)
@@ -106,10 +96,11 @@ export function attentionBackward(
     const sumsByHead = tf.reshape(tf.transpose(sums, [0, 2, 1]), [...queries.shape.slice(0, 3), 1])
     const inputs = [queries, keys, values, headGradient, sumsByHead] as Tensor4D[]
     const [queryGradient, keyGradient, valueGradient] = kept
-      ? mixBackward(kernels, inputs, kept)
-      : inChunks(shape, inputs, (some) =>
-          mixBackward(kernels, some, attend(kernels, some[0], some[1], tables.mask)),
-        )
+      ? mixBackward(kernels, inputs, kept, tables.blocks, shape)
+      : inChunks(shape, inputs, (some) => {
+          const probabilities = attend(kernels, some[0], some[1], tables.blocks, shape)
+          return mixBackward(kernels, some, probabilities, tables.blocks, shape)
+        })
 
     const turned = fromHeads(
       tf.concat4d([ungroup(queryGradient, shape), keyGradient, valueGradient], 1),
@@ -136,6 +127,36 @@ function jointWeights(
   return tidy(() => kernels.gatherRows(tf.concat2d([query, key, value], 0), pairedRows(shape)))
 }
 
+/** By block, the softmax of scaled scores `[B, K, G·n, end]`. */
+function attend(
+  kernels: Kernels,
+  queries: Tensor4D,
+  keys: Tensor4D,
+  blocks: readonly CausalBlock[],
+  { length }: AttentionShape,
+): Tensor4D[] {
+  return blocks.map((block) =>
+    tidy(() => {
+      const scores = kernels.batchMatMul(queriesOf(queries, block, length), keysOf(keys, block), false, true)
+      return tf.softmax(tf.add<Tensor4D>(scores, block.mask))
+    }),
+  )
+}
+
+/** `[B, K, G·T, d]`: means of the values that the queries see, by their probabilities. */
+function mix(
+  kernels: Kernels,
+  probabilities: readonly Tensor4D[],
+  values: Tensor4D,
+  blocks: readonly CausalBlock[],
+  { length }: AttentionShape,
+): Tensor4D {
+  return tidy(() => {
+    const parts = blocks.map((block, i) => kernels.batchMatMul(probabilities[i], keysOf(values, block)))
+    return joinQueries(parts, blocks, length)
+  })
+}
+
 /**
  * Gradients of queries, keys and values.
  *
@@ -144,15 +165,41 @@ function jointWeights(
 function mixBackward(
   kernels: Kernels,
   [queries, keys, values, gradient, sums]: readonly Tensor4D[],
-  probabilities: Tensor4D,
+  probabilities: readonly Tensor4D[],
+  blocks: readonly CausalBlock[],
+  { length }: AttentionShape,
 ): Tensor4D[] {
   return tidy(() => {
-    const value = kernels.batchMatMul(probabilities, gradient, true)
-    const scores = tidy(() => {
-      const probabilityGradient = kernels.batchMatMul(gradient, values, false, true)
-      return tf.mul<Tensor4D>(probabilities, tf.sub(probabilityGradient, sums))
-    })
-    return [kernels.batchMatMul(scores, keys), kernels.batchMatMul(scores, queries, true), value]
+    const parts = blocks.map((block, i) =>
+      tidy(() => {
+        const [own, ownGradient, ownSums] = [queries, gradient, sums].map((x) => queriesOf(x, block, length))
+        const [seen, seenValues] = [keys, values].map((x) => keysOf(x, block))
+        const scores = tidy(() => {
+          const probabilityGradient = kernels.batchMatMul(ownGradient, seenValues, false, true)
+          return tf.mul<Tensor4D>(probabilities[i], tf.sub(probabilityGradient, ownSums))
+        })
+        return {
+          query: kernels.batchMatMul(scores, seen),
+          key: kernels.batchMatMul(scores, own, true),
+          value: kernels.batchMatMul(probabilities[i], ownGradient, true),
+        }
+      }),
+    )
+    return [
+      joinQueries(
+        parts.map(({ query }) => query),
+        blocks,
+        length,
+      ),
+      sumKeys(
+        parts.map(({ key }) => key),
+        length,
+      ),
+      sumKeys(
+        parts.map(({ value }) => value),
+        length,
+      ),
+    ]
   })
 }
 
@@ -176,10 +223,6 @@ function inChunks(
       ),
     )
   })
-}
-
-function attend(kernels: Kernels, queries: Tensor4D, keys: Tensor4D, mask: Tensor2D): Tensor4D {
-  return tidy(() => tf.softmax(tf.add<Tensor4D>(kernels.batchMatMul(queries, keys, false, true), mask)))
 }
 
 /** `[B·T, n·d]` to `[B, n, T, d]`. */

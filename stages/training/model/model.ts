@@ -4,7 +4,8 @@ import { dispose, tidy } from '../backend/tidy.ts'
 import type { Backend } from '../backend/backend.ts'
 import { kernelsOf, type Kernels } from '../backend/kernels.ts'
 import { gatherOf, type Activations, type LayerActivations } from './activations.ts'
-import { causalMask, type AttentionShape, type AttentionTables } from './attention.ts'
+import type { AttentionShape, AttentionTables } from './attention.ts'
+import { causalBlocks } from './causal-blocks.ts'
 import type { ModelConfig } from './config.ts'
 import { embed, embedBackward } from './embedding.ts'
 import { head, headBackward } from './head.ts'
@@ -210,10 +211,10 @@ export class Model {
       this.#disposeTables()
       const tables = {
         rotary: rotary(length, { heads, kvHeads, width: dim / heads }, ropeTheta),
-        mask: causalMask(length, heads / kvHeads),
+        blocks: causalBlocks(length, heads / kvHeads),
       }
       const { turn, turnBack } = tables.rotary
-      for (const tensor of [turn, turnBack, tables.mask]) tf.keep(tensor)
+      for (const tensor of [turn, turnBack, ...tables.blocks.map(({ mask }) => mask)]) tf.keep(tensor)
       this.#tables = { length, ...tables }
     }
     return this.#tables

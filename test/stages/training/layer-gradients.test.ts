@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import { kernelsOf } from '../../../stages/training/backend/kernels.ts'
-import { attention, attentionBackward, causalMask } from '../../../stages/training/model/attention.ts'
+import { attention, attentionBackward } from '../../../stages/training/model/attention.ts'
+import { causalBlocks } from '../../../stages/training/model/causal-blocks.ts'
 import { embed, embedBackward } from '../../../stages/training/model/embedding.ts'
 import { head, headBackward } from '../../../stages/training/model/head.ts'
 import { attentionChunks } from '../../../stages/training/model/memory.ts'
@@ -88,13 +89,15 @@ await onEveryBackend((backend) => {
   })
 
   test.each([
-    { heads: 4, kvHeads: 4, keep: true },
-    { heads: 6, kvHeads: 2, keep: true },
-    { heads: 6, kvHeads: 1, keep: false },
+    { heads: 4, kvHeads: 4, length: 5, keep: true },
+    { heads: 6, kvHeads: 2, length: 5, keep: true },
+    { heads: 6, kvHeads: 1, length: 5, keep: false },
+    { heads: 2, kvHeads: 1, length: 261, keep: true },
+    { heads: 2, kvHeads: 1, length: 261, keep: false },
   ])(
-    'attention with $heads heads on $kvHeads key/value heads agrees with automatic differentiation',
-    ({ heads, kvHeads, keep }) => {
-      const [sequences, length, width, theta] = [3, 5, 4, 100]
+    'attention of $length tokens with $heads heads on $kvHeads key/value heads agrees with automatic differentiation',
+    ({ heads, kvHeads, length, keep }) => {
+      const [sequences, width, theta] = [3, 4, 100]
       const dim = heads * width
       const shape = { sequences, length, heads, kvHeads, width }
       const x = normal<tf.Rank.R2>([sequences * length, dim], 1)
@@ -107,7 +110,7 @@ await onEveryBackend((backend) => {
       const gradient = normal<tf.Rank.R2>([sequences * length, dim], 6)
       const reference = (...inputs: Tensor[]) => naiveAttention(inputs as Tensor2D[], shape, theta)
       const inputs = [x, weights.query, weights.key, weights.value, weights.output]
-      const tables = { rotary: rotary(length, shape, theta), mask: causalMask(length, heads / kvHeads) }
+      const tables = { rotary: rotary(length, shape, theta), blocks: causalBlocks(length, heads / kvHeads) }
 
       const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
       expect(activations.probabilities === undefined).toBe(!keep)
@@ -119,17 +122,17 @@ await onEveryBackend((backend) => {
   )
 
   test('attention a few sequences at a time is attention of all of them', () => {
-    const shape = { sequences: 3, length: 640, heads: 4, kvHeads: 2, width: 4 }
+    const shape = { sequences: 3, length: 1024, heads: 8, kvHeads: 2, width: 2 }
     expect(attentionChunks(shape.sequences, shape.heads, shape.length).length).toBeGreaterThan(1)
-    const x = normal<tf.Rank.R2>([3 * 640, 16], 1)
+    const x = normal<tf.Rank.R2>([3 * 1024, 16], 1)
     const weights = {
       query: normal<tf.Rank.R2>([16, 16], 2, 0.5),
-      key: normal<tf.Rank.R2>([8, 16], 3, 0.5),
-      value: normal<tf.Rank.R2>([8, 16], 4, 0.5),
+      key: normal<tf.Rank.R2>([4, 16], 3, 0.5),
+      value: normal<tf.Rank.R2>([4, 16], 4, 0.5),
       output: normal<tf.Rank.R2>([16, 16], 5, 0.5),
     }
-    const gradient = normal<tf.Rank.R2>([3 * 640, 16], 6)
-    const tables = { rotary: rotary(640, shape, 100), mask: causalMask(640, 2) }
+    const gradient = normal<tf.Rank.R2>([3 * 1024, 16], 6)
+    const tables = { rotary: rotary(1024, shape, 100), blocks: causalBlocks(1024, 4) }
     const [whole, chunked] = [true, false].map((keep) => {
       const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
       const ours = attentionBackward(kernels(), gradient, x, weights, tables, shape, activations)
