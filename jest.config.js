@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
 
-// libtensorflow reads it from the real environment, which is not the one that tests see.
+// libtensorflow reads them from the real environment, which is not the one that tests see.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+process.env.TF_CPU_ALLOCATOR_USE_BFC ??= '1'
 // Messages are compared as plain text, also where a CI service asks for colours.
 process.env.NO_COLOR = '1'
 

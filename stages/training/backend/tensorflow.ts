@@ -16,8 +16,10 @@ interface NativeBackend {
  * @throws whatever keeps the package or its native library from loading.
  */
 export async function activateTensorflow(): Promise<BackendDescription> {
-  // libtensorflow reads it once, while loading; below 2 it greets every process with several lines.
+  // libtensorflow reads both once, while loading. Below 2 this one has it greet every process with several lines.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+  // TensorFlow's own allocator hands the memory of one step to the next; glibc's gives it back and fetches it again.
+  process.env.TF_CPU_ALLOCATOR_USE_BFC ??= '1'
   defineIsNullOrUndefined()
   // Not an import: the package is optional, and neither types nor modules of ours may need it to be there.
   createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu')
