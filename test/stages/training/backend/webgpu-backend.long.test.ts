@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { tryBackend } from '../../../../stages/training/backend/open-backend.ts'
-import { cli } from '../../../pipeline/command-line.ts'
+import { cli, gradus } from '../../../pipeline/command-line.ts'
 
 /** Debian's chromium holds SwiftShader, a Vulkan driver that needs no GPU, and a loader for it. */
 const folder = '/usr/lib/chromium'
@@ -151,6 +154,28 @@ describeWebgpu('webgpu on a software adapter', () => {
     expect(name).toBe('UserError')
     expect(message).toMatch(/^The GPU failed: Buffer size .* exceeds .*\. Lower `rows` or `length` of `pack`/)
     expect(stderr).toBe('')
+  })
+
+  test('trains from the command line, and says what it ran on', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gradus-webgpu-'))
+    const [shards, out] = [join(folder, 'shards'), join(folder, 'run')]
+    const sentences = Array.from(
+      { length: 300 },
+      (_, i) => `It was a cold day, and clock ${i} struck ${i % 7}.`,
+    )
+    await writeFile(join(folder, 'text.txt'), sentences.join(' '))
+    const input = ['--input', join(folder, 'text.txt'), '--split', 'words:50', '--vocabulary', '260']
+    const scored = await gradus('score', ...input, '--out', shards)
+    expect(scored).toMatchObject({ code: 0 })
+    const { code, stdout, stderr } = await run(
+      swiftShader,
+      ...[cli, 'train', '--backend', 'webgpu', '--shards', shards, '--out', out],
+      ...['--steps', '2', '--rows', '2', '--length', '16'],
+      ...['dim=32', 'layers=1', 'heads=2'].flatMap((size) => ['--set', `stages.forward.with.${size}`]),
+    )
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    expect(stdout).toMatch(/^back end +webgpu \(CPU\)\. It was asked for\. Its adapter is software/m)
+    await rm(folder, { recursive: true })
   })
 
   test('is passed over by `auto`, which says why', async () => {
