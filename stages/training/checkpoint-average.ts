@@ -4,7 +4,7 @@ import { openSafetensors, type SafetensorsFile, type WritableTensor } from '../.
 import { writeFolder, writeTensors } from './checkpoint-folder.ts'
 import { checkModelFiles } from './training-state.ts'
 
-export const averages = ['none', 'uniform', 'ema'] as const
+export const averages = ['none', 'uniform', 'ema', 'decay'] as const
 /** How checkpoints are weighted. */
 export type Average = Exclude<(typeof averages)[number], 'none'>
 
@@ -12,15 +12,23 @@ export type Average = Exclude<(typeof averages)[number], 'none'>
 const emaShare = 0.2
 
 /**
- * Weights of checkpoints, the oldest first; their sum is 1. Those of `ema` fall by 1 − 0.2 with each checkpoint back in
- * time, and are stretched to the sum, so that what is left out before the first of them counts as none of them.
+ * What n checkpoints weigh before they are made to sum to 1, the j-th oldest of them.
+ *
+ * - `ema` falls by 1 − 0.2 with each checkpoint back in time; what is left out before the first counts as none of them.
+ * - `decay` is what a learning rate that decays over the n checkpoints as 1 − √(j/n) would have made of the same
+ *   updates: w_j − w_{j+1} for its rate w_j (WSM, arXiv 2507.17634). The linear decay's is `uniform`.
  */
+const weigh: Readonly<Record<Average, (j: number, n: number) => number>> = {
+  uniform: () => 1,
+  ema: (j, n) => (1 - emaShare) ** (n - 1 - j),
+  decay: (j, n) => Math.sqrt((j + 1) / n) - Math.sqrt(j / n),
+}
+
+/** Weights of checkpoints, the oldest first; their sum is 1. */
 export function averageWeights(average: Average, count: number): number[] {
-  const falling = Array.from({ length: count }, (_, i) =>
-    average === 'ema' ? (1 - emaShare) ** (count - 1 - i) : 1,
-  )
-  const sum = falling.reduce((sum, weight) => sum + weight, 0)
-  return falling.map((weight) => weight / sum)
+  const weights = Array.from({ length: count }, (_, j) => weigh[average](j, count))
+  const sum = weights.reduce((sum, weight) => sum + weight, 0)
+  return weights.map((weight) => weight / sum)
 }
 
 /**

@@ -81,6 +81,16 @@ test('the exponential mean counts each model 0.8 times the next newer one', asyn
   expect(averageWeights('ema', 6).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 12)
 })
 
+test('the mean in the shape of a decay is the model that a decaying learning rate would have made of the same updates', () => {
+  // Updates of 1, 10, 100 and 1000 from the first of five models on; rates 1 − √(j/5) after it, by a pocket calculator.
+  const models = [0, 1, 11, 111, 1111]
+  const rates = [0.552786405, 0.36754447, 0.225403331, 0.105572809]
+  const decayed = 1 * rates[0] + 10 * rates[1] + 100 * rates[2] + 1000 * rates[3]
+  const weights = averageWeights('decay', 5)
+  expect(weights.reduce((sum, weight, j) => sum + weight * models[j], 0)).toBeCloseTo(decayed, 5)
+  expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 12)
+})
+
 test('where there are fewer models than the mean is of, it is of those', async () => {
   await drain(kept(steps(), { every: 5, 'average-of': 6, keep: 6 }))
   await expectMean([5, 8], [0.5, 0.5])
