@@ -1,7 +1,7 @@
 import type { Share } from '../stages/documents/unit.ts'
 import type { Interruption, Log } from '../stages/stage.ts'
 import type { Graph } from './graph/graph.ts'
-import { Progress } from './progress.ts'
+import { Progress, type ProgressDisplay } from './progress.ts'
 import { run, type RunSummary } from './run.ts'
 
 const signals = ['SIGINT', 'SIGTERM'] as const
@@ -10,21 +10,22 @@ export interface Execution {
   /** Threads among which the units of a graph that is cut are divided. */
   readonly workers?: number
   readonly share?: Share
+  /** Shows how far it is; by default to a person. */
+  readonly progress?: ProgressDisplay
   /** Called once the plan is written, before the first unit runs. */
   onPlanned?(): Promise<void>
 }
 
 /**
- * Runs a graph for a person: shows progress on standard error and stops cleanly on SIGINT or SIGTERM. Where a stage has
+ * Runs a graph for whoever gave the command: shows progress and stops cleanly on SIGINT or SIGTERM. Where a stage has
  * something to save, it does so at the first signal, and the second one stops it at once.
  * @throws AbortError after such a signal.
  */
 export async function execute(
   graph: Graph,
-  { workers = 1, ...execution }: Execution = {},
-): Promise<RunSummary & { progress: Progress }> {
+  { workers = 1, progress = new Progress(), ...execution }: Execution = {},
+): Promise<RunSummary & { progress: ProgressDisplay }> {
   const controller = new AbortController()
-  const progress = new Progress()
   const interruption = new Signals(controller, progress.log)
   for (const signal of signals) process.on(signal, interruption.receive)
   try {

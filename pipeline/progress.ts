@@ -1,15 +1,20 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
 import type { Log, Stats } from '../stages/stage.ts'
+import type { Dropped } from './output/event.ts'
+import { Pace } from './pace.ts'
 
 /** What one stage has counted so far. */
 export class Counters implements Stats {
   readonly counts = new Map<string, number>()
   readonly gauges = new Map<string, number>()
   readonly drops = new Map<string, number>()
-  expected: { counter: string; total: number } | undefined
+  #pace = new Pace()
+  #expected: { readonly counter: string; readonly total: number } | undefined
 
   add(counter: string, amount: number) {
-    this.counts.set(counter, (this.counts.get(counter) ?? 0) + amount)
+    const count = (this.counts.get(counter) ?? 0) + amount
+    this.counts.set(counter, count)
+    if (counter === this.#expected?.counter) this.#pace.note(count)
   }
   drop(reason: string, rows: number) {
     this.drops.set(reason, (this.drops.get(reason) ?? 0) + rows)
@@ -18,8 +23,45 @@ export class Counters implements Stats {
     this.gauges.set(gauge, value)
   }
   expect(counter: string, total: number) {
-    this.expected = { counter, total }
+    if (counter !== this.#expected?.counter) this.#pace = new Pace()
+    this.#expected = { counter, total }
+    this.#pace.note(this.counts.get(counter) ?? 0)
   }
+
+  /** How far the stage is by now, where it has said how far it will go. */
+  get progress(): StageProgress | undefined {
+    if (!this.#expected) return undefined
+    const { counter, total } = this.#expected
+    const done = Math.min(this.counts.get(counter) ?? 0, total)
+    const { perSecond } = this.#pace
+    const secondsLeft = done === total ? 0 : perSecond && (total - done) / perSecond
+    return { counter, done, total, perSecond, secondsLeft }
+  }
+}
+
+export interface StageProgress {
+  readonly counter: string
+  readonly done: number
+  readonly total: number
+  /** Undefined before the counter has risen. */
+  readonly perSecond: number | undefined
+  readonly secondsLeft: number | undefined
+}
+
+/** Shows how far the stages of a graph are while it runs. */
+export interface ProgressDisplay {
+  stats(id: string): Counters
+  readonly log: Log
+  /** Shows the last state. */
+  stop(): void
+  /** Everything that stages dropped, with the reasons. */
+  drops(): Dropped[]
+}
+
+export function dropsOf(stages: ReadonlyMap<string, Counters>): Dropped[] {
+  return [...stages].flatMap(([stage, { drops }]): Dropped[] =>
+    [...drops].map(([reason, rows]) => ({ event: 'dropped', stage, reason, rows })),
+  )
 }
 
 const secondsBetweenLines = 10
@@ -29,27 +71,26 @@ const millisecondsBetweenFrames = 100
  * Shows how far each stage is: a bar a stage that knows its total on a terminal, plain lines elsewhere.
  * Everything goes to standard error, so that standard output stays for results.
  */
-export class Progress {
+export class Progress implements ProgressDisplay {
   readonly #stages = new Map<string, Counters>()
   readonly #bars = new Map<string, SingleBar>()
   readonly #multibar: MultiBar | undefined
   readonly #timer: NodeJS.Timeout
   readonly #started = performance.now()
-  readonly #since = new Map<string, { readonly time: number; readonly value: number }>()
   readonly #printed = new Map<string, string>()
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
     if (stream.isTTY && !process.env.CI) {
       this.#multibar = new MultiBar({
         stream,
-        format: '{stage} {bar} {percentage}% | {value}/{total} {counter} | {left}{notes}',
-        barsize: 24,
+        format: '{stage} {bar} {value}/{total} {counter}{notes}',
+        // What cannot be seen of a line at 80 columns is cut off, and a bar says the least.
+        barsize: stream.columns < 100 ? 6 : 24,
         barCompleteChar: '━',
         barIncompleteChar: '─',
         hideCursor: true,
         clearOnComplete: false,
         emptyOnZero: true,
-        autopadding: true,
       })
     }
     const interval = this.#multibar ? millisecondsBetweenFrames : secondsBetweenLines * 1000
@@ -74,57 +115,36 @@ export class Progress {
     this.#multibar?.stop()
   }
 
-  /** Everything that stages dropped, with the reasons. */
-  drops(): { id: string; reason: string; rows: number }[] {
-    return [...this.#stages].flatMap(([id, { drops }]) =>
-      [...drops].map(([reason, rows]) => ({ id, reason, rows })),
-    )
+  drops() {
+    return dropsOf(this.#stages)
   }
 
   #show() {
-    for (const [id, counters] of this.#stages) {
-      const { expected, counts } = counters
-      if (!expected) continue
-      const value = Math.min(counts.get(expected.counter) ?? 0, expected.total)
-      if (this.#multibar) this.#draw(id, counters, value)
+    if (!this.#multibar) return this.#printLine()
+    for (const [id, { progress, gauges }] of this.#stages) {
+      if (progress) this.#draw(this.#multibar, id, progress, gauges)
     }
-    if (!this.#multibar) this.#printLine()
   }
 
-  #draw(id: string, { expected, gauges }: Counters, value: number) {
-    const total = expected?.total ?? 0
-    const payload = {
-      stage: id.padEnd(10),
-      counter: expected?.counter,
-      left: this.#left(id, value, total),
-      notes: notes(gauges),
-    }
+  #draw(multibar: MultiBar, id: string, progress: StageProgress, gauges: ReadonlyMap<string, number>) {
+    const { counter, done, total } = progress
+    const notes = notesOf(pace(progress), gauges, ', ')
+    const payload = { stage: id.padEnd(9), counter, notes }
     let bar = this.#bars.get(id)
-    if (!bar && this.#multibar) this.#bars.set(id, (bar = this.#multibar.create(total, value, payload)))
-    bar?.setTotal(total)
-    bar?.update(value, payload)
-  }
-
-  /** The time that remains, at the pace since the stage was first shown. */
-  #left(id: string, value: number, total: number): string {
-    if (value >= total) return 'done'
-    const now = performance.now()
-    const since = this.#since.get(id) ?? { time: now, value }
-    this.#since.set(id, since)
-    const seconds = ((now - since.time) / 1000) * ((total - value) / (value - since.value))
-    if (!Number.isFinite(seconds)) return 'starting'
-    const [minutes, rest] = [Math.floor(seconds / 60), Math.round(seconds % 60)]
-    return minutes > 0 ? `${minutes} min ${rest} s left` : `${rest} s left`
+    if (!bar) this.#bars.set(id, (bar = multibar.create(total, done, payload)))
+    bar.setTotal(total)
+    bar.update(done, payload)
   }
 
   /** Only what has changed since the last line. */
   #printLine() {
-    const parts = [...this.#stages].flatMap(([id, { expected, counts, gauges }]) => {
-      if (!expected) return []
-      const part = `${id} ${counts.get(expected.counter) ?? 0}/${expected.total} ${expected.counter}${notes(gauges)}`
-      if (this.#printed.get(id) === part) return []
-      this.#printed.set(id, part)
-      return [part]
+    const parts = [...this.#stages].flatMap(([id, { progress, gauges }]) => {
+      if (!progress) return []
+      const part = `${id} ${progress.done}/${progress.total} ${progress.counter}`
+      const state = part + notesOf([], gauges, ' | ')
+      if (this.#printed.get(id) === state) return []
+      this.#printed.set(id, state)
+      return [part + notesOf(pace(progress), gauges, ' | ')]
     })
     if (parts.length === 0) return
     const seconds = ((performance.now() - this.#started) / 1000).toFixed(0).padStart(4)
@@ -132,8 +152,24 @@ export class Progress {
   }
 }
 
-function notes(gauges: ReadonlyMap<string, number>): string {
-  return [...gauges].map(([name, value]) => ` | ${name} ${formatNumber(value)}`).join('')
+/** The rate, and the time that remains at it. */
+function pace({ done, total, perSecond, secondsLeft }: StageProgress): string[] {
+  const rate = perSecond === undefined ? [] : [`${Number(perSecond.toPrecision(3)).toLocaleString('en')}/s`]
+  if (done === total) return [...rate, 'done']
+  return secondsLeft === undefined ? ['starting'] : [...rate, `${duration(secondsLeft)} left`]
+}
+
+function duration(seconds: number): string {
+  const [whole, minutes] = [Math.round(seconds), Math.round(seconds / 60)]
+  if (whole < 60) return `${whole} s`
+  if (minutes < 10) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+function notesOf(pace: readonly string[], gauges: ReadonlyMap<string, number>, separator: string): string {
+  return [...pace, ...[...gauges].map(([name, value]) => `${name} ${formatNumber(value)}`)]
+    .map((note) => separator + note)
+    .join('')
 }
 
 /** Four significant digits, without an exponent where there is room. */

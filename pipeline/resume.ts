@@ -5,14 +5,16 @@ import type { z } from 'zod'
 import { UserError } from '../schemas/user-error.ts'
 import type { EdgeKind } from '../stages/edges.ts'
 import type { Log } from '../stages/stage.ts'
-import { findResumePoint } from '../stages/training/resume-point.ts'
+import { removeHalfWritten } from '../stages/training/half-written.ts'
+import { findResumePoint, type ResumePoint } from '../stages/training/resume-point.ts'
 import type { Graph, GraphNode } from './graph/graph.ts'
 import { loadGraph } from './graph/load.ts'
 import type { Assignment } from './graph/parse.ts'
+import { identitiesIn } from './identities.ts'
 
 /**
  * The graph that lies in a run's folder, from the run's newest whole checkpoint on; from its beginning where there is
- * none.
+ * none. What a process that was killed left half-written is removed: the caller keeps others out of the folder.
  *
  * @param changes assignments that lay a change over the graph, such as where the shards lie by now
  * @throws UserError where the folder holds no run, or one that was trained in another way than the graph says.
@@ -34,10 +36,11 @@ export async function resumedGraph(run: string, changes: readonly Assignment[], 
   }
   // The folder may have been moved since, or the command be run from elsewhere.
   const moved = given.nodes
-    .filter(({ stage }) => ['record', 'checkpoint', 'record-dynamics'].includes(stage.name))
+    .filter(({ stage }) => ['record', 'checkpoint', 'record-dynamics', 'pack'].includes(stage.name))
     .filter(({ options }) => options.to === record.options.to)
     .map(({ id }) => assign(id, 'to', run))
   const folder = checkpoint.options.to === record.options.to ? run : (checkpoint.options.to as string)
+  await removeHalfWritten(run)
   const point = await findResumePoint(folder, run, log)
   if (!point) {
     log(`\`${resolve(folder)}\` has no checkpoint to go on from: the run starts over.`)
@@ -45,7 +48,7 @@ export async function resumedGraph(run: string, changes: readonly Assignment[], 
   }
   const { state } = point
   const trained = join(point.folder, 'graph.yaml')
-  if (existsSync(trained)) checkTraining(await loadGraph(trained), given, point.folder)
+  if (existsSync(trained)) await checkTraining(await loadGraph(trained), given, point)
   log(`Going on after ${state.updates} of ${state.steps} steps, from \`${point.folder}\`.`)
   const idsOf = (name: string) => given.nodes.filter(({ stage }) => stage.name === name).map(({ id }) => id)
   return loadGraph(file, [
@@ -65,7 +68,11 @@ function assign(id: string, option: string, value: unknown): Assignment {
 const trainingKinds: readonly EdgeKind[] = ['batches', 'forwarded', 'selected', 'gradients']
 
 /** @throws UserError where two graphs do not train alike, naming the first difference. */
-function checkTraining(trained: Graph, given: Graph, checkpoint: string): void {
+async function checkTraining(
+  trained: Graph,
+  given: Graph,
+  { folder: checkpoint, state: { identities } }: ResumePoint,
+): Promise<void> {
   const [before, now] = [trained, given].map(({ nodes }) =>
     nodes.filter(({ stage }) => stage.accepts.some((kind) => trainingKinds.includes(kind))),
   )
@@ -76,13 +83,19 @@ function checkTraining(trained: Graph, given: Graph, checkpoint: string): void {
       `The checkpoint \`${checkpoint}\` was trained through ${names(before)}, and \`${given.file}\` goes through ${names(now)}. ${remedy}`,
     )
   }
+  const current = await identitiesIn(now)
   before.forEach((node, i) => {
+    const { id, options } = now[i]
+    const was = (identities[node.id] ?? node.options) as GraphNode['options']
+    const is = (current[id] ?? options) as GraphNode['options']
     for (const option of Object.keys(node.stage.options.shape)) {
       if ((node.stage.options.shape[option] as z.ZodType).meta()?.cosmetic) continue
-      const [was, is] = [node.options[option], now[i].options[option]]
-      if (isDeepStrictEqual(was, is)) continue
+      if (isDeepStrictEqual(was[option], is[option])) continue
+      const [valueBefore, value] = [node, now[i]].map(({ options }) => JSON.stringify(options[option]))
+      const change =
+        valueBefore === value ? `what ${value} holds has changed since` : `\`${given.file}\` says ${value}`
       throw new UserError(
-        `The checkpoint \`${checkpoint}\` was trained with \`${option}\` of \`${node.id}\` at ${JSON.stringify(was)}, and \`${given.file}\` says ${JSON.stringify(is)}. ${remedy}`,
+        `The checkpoint \`${checkpoint}\` was trained with \`${option}\` of \`${node.id}\` at ${valueBefore}, and ${change}. ${remedy}`,
       )
     }
   })

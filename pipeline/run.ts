@@ -3,6 +3,7 @@ import type { Interruption, Log, PlanContext, StageContext, Stats, UnitState } f
 import { UserError } from '../schemas/user-error.ts'
 import { runGraph } from './compose.ts'
 import type { Graph, GraphNode } from './graph/graph.ts'
+import { identitiesIn } from './identities.ts'
 import { graphOfUnit } from './unit-graph.ts'
 import { identitiesOf } from './unit-keys.ts'
 import { runUnits } from './unit-pool.ts'
@@ -39,7 +40,11 @@ export interface RunSummary {
 export async function run(graph: Graph, options: RunOptions): Promise<RunSummary> {
   const cut = findCut(graph)
   if (!cut) {
-    await runGraph(graph, options.signal, (node, signal) => contextOf(node, options, signal))
+    const identities = await identitiesIn(graph.nodes)
+    await runGraph(graph, options.signal, (node, signal) => ({
+      ...contextOf(node, options, signal),
+      identities,
+    }))
     return { units: 0, reused: 0, completed: 0 }
   }
   const { planned, context } = await planUnits(graph, cut, options)

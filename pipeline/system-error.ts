@@ -1,6 +1,7 @@
 import { UserError } from '../schemas/user-error.ts'
 
-const again = 'run the same command again, which goes on from what was finished'
+const again =
+  'run the same command again, or `train --resume` where a run has begun, which goes on from what was finished'
 
 /** What a person can do about trouble that the system reports, by its code. */
 const remedies: Readonly<Record<string, (place: string) => string>> = {
@@ -17,7 +18,13 @@ const remedies: Readonly<Record<string, (place: string) => string>> = {
   ESTALE: (place) => `The network folder was lost${place} (ESTALE): mount it again, and ${again}.`,
   ENOMEM: () => outOfMemory('ENOMEM'),
   ERR_WORKER_OUT_OF_MEMORY: () => outOfMemory('a worker reached its limit'),
+  ERR_WORKER_INIT_FAILED: () =>
+    `A worker could not be started (ERR_WORKER_INIT_FAILED): lower --workers, or raise the limits on memory and threads, and ${again}.`,
 }
+
+/** How V8, libtensorflow and what runs in WebAssembly, where memory that was not given is written to, say that there is none. */
+const allocationFailure =
+  /Array buffer allocation failed|OOM when allocating tensor with shape\[[\d,]*\]|memory access out of bounds/
 
 /** @returns the sentence for an error that the system caused; undefined for all others. */
 export function explainSystemError(error: unknown): UserError | undefined {
@@ -25,11 +32,10 @@ export function explainSystemError(error: unknown): UserError | undefined {
   const { code, path } = error as NodeJS.ErrnoException
   const explain = code !== undefined && Object.hasOwn(remedies, code) ? remedies[code] : undefined
   if (explain) return new UserError(explain(path === undefined ? '' : ` at \`${path}\``))
-  if (error instanceof RangeError && /allocation failed/.test(error.message))
-    return new UserError(outOfMemory(error.message))
-  return undefined
+  const [failure] = allocationFailure.exec(error.message) ?? []
+  return failure === undefined ? undefined : new UserError(outOfMemory(failure))
 }
 
 function outOfMemory(reason: string): string {
-  return `Memory has run out (${reason}): lower --workers, or end other programs, and ${again}.`
+  return `Memory has run out (${reason}): end other programs, lower --workers of \`score\`, begin a run with fewer \`rows\` in a batch, or raise the limit, and ${again}.`
 }

@@ -2,6 +2,7 @@
  * What a training run leaves in its folder:
  *
  *     graph.yaml          the graph with every option; `train graph.yaml` runs it again
+ *     setup.json          a RunSetup, of the process that trained it last
  *     steps.jsonl         a StepLine a line
  *     evaluations.jsonl   an Evaluation a line
  *     run.json            a RunRecord, written when the run has ended
@@ -76,12 +77,28 @@ export interface Evaluation {
   readonly bytes: number
 }
 
-/** `run.json`. */
-export interface RunRecord {
-  readonly version: 1
+export interface Machine {
+  readonly name: string
+  readonly processor: string
+  readonly cores: number
+  /** Operating system and architecture. */
+  readonly platform: string
+  /** Version of Node. */
+  readonly node: string
+}
+
+/** `setup.json`: what a run is trained with and on, known from its first step. */
+export interface RunSetup {
   readonly gradus: string
   readonly backend: { readonly name: string; readonly device: string; readonly reason: string }
+  /** Absent from records that were written before it was kept. */
+  readonly machine?: Machine
   readonly parameters: number
+}
+
+/** `run.json`. */
+export interface RunRecord extends RunSetup {
+  readonly version: 1
   readonly steps: number
   readonly tokens: number
   /** Wall-clock seconds in steps, evaluation and checkpoints left out. */

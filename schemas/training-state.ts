@@ -19,6 +19,8 @@ export interface TrainingState {
   readonly optimizer: string
   /** `Batch.stream` of the batches so far; those to come must be of the same. */
   readonly stream: string
+  /** What the run's stages were beyond their options' values, by id: the hashes of files that these name, for instance. */
+  readonly identities: Readonly<Record<string, unknown>>
   /** What the last update did, for a run folder that did not hear of it. */
   readonly record: StepRecord
   /** Of the model as it is here; null where none was made before the checkpoint. */

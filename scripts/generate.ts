@@ -1,13 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { format, resolveConfig } from 'prettier'
-import { registry } from '../pipeline/registry.ts'
+import { allStages } from '../pipeline/registry.ts'
 import { schedulesReference } from '../pipeline/schedules/reference.ts'
 import { graphSchema, stagesMarkdown } from '../pipeline/stage-reference.ts'
 
 /** Files that are written from the declarations of stages and schedules; a test holds them against this. */
 export async function generatedFiles(): Promise<Map<string, string>> {
-  const stages = [...registry.values()]
+  const stages = [...(await allStages()).values()]
   const style = await resolveConfig('package.json')
   const schedules = schedulesReference()
   return new Map([

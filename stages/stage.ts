@@ -45,6 +45,8 @@ export interface StageContext<Options> {
   readonly kept?: Kept
   /** Which of several processes this one is, where they divide a plan. */
   readonly share?: Share
+  /** What `identity` of the graph's stages came to when the run began, by id; where the graph is not cut. */
+  readonly identities?: Readonly<Record<string, unknown>>
 }
 
 /** What a source and a sink of a graph that is cut into units know outside of any single unit. */
@@ -131,6 +133,15 @@ export interface StageDefinition<
   ): AsyncGenerator<EdgeItems['documents'], void, undefined>
   /** Sinks of graphs that are cut: called once every unit is there. */
   finished?(context: PlanContext<z.output<Options>>): Promise<void>
+  /**
+   * Stages that keep in files what they make, in graphs that are not cut: says to `log` what of it would be reused and
+   * what be made, and why, for `plan`. Changes nothing, and yields an item without content where that would have to be
+   * made first. Stages before it rehearse too, or change nothing by running.
+   */
+  rehearse?(
+    items: ItemsOf<Accepts>,
+    context: StageContext<z.output<Options>>,
+  ): AsyncGenerator<EdgeItems[Emits], void, undefined>
   /** Yields batches; never changes one that it was given. */
   run(
     items: ItemsOf<Accepts>,

@@ -16,9 +16,6 @@ const cli = fileURLToPath(new URL('../cli.js', import.meta.url))
 const signals = ['SIGINT', 'SIGTERM'] as const
 
 export const compare: CommandModule<object, Flags> = {
-  command: 'compare <experiment>',
-  describe:
-    'Train several arms, paired by seed, with controls, and say what differs; the same command goes on',
   builder: (yargs) =>
     yargs
       .positional('experiment', {

@@ -3,8 +3,6 @@ import type { CommandModule } from 'yargs'
 import { probeBackends, renderProbes } from '../../stages/training/backend/probe.ts'
 
 export const doctor: CommandModule = {
-  command: 'doctor',
-  describe: 'Show which back ends work here, and why others do not',
   async handler() {
     const machine = `Node ${process.version} on ${process.platform} ${process.arch}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB of memory`
     process.stdout.write(`${machine}\n${renderProbes(await probeBackends())}\n`)

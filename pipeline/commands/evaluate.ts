@@ -24,8 +24,6 @@ interface Flags {
 const longestDefault = 1024
 
 export const evaluate: CommandModule<object, Flags> = {
-  command: 'evaluate <run> <shards>',
-  describe: 'Measure a trained model on the held-out documents of shards',
   builder: (yargs) =>
     yargs
       .positional('run', {

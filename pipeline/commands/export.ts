@@ -11,8 +11,6 @@ interface Flags {
 }
 
 export const exportCommand: CommandModule<object, Flags> = {
-  command: 'export <run>',
-  describe: 'Write a trained model as a folder that transformers and llama.cpp read',
   builder: (yargs) =>
     yargs
       .positional('run', {

@@ -20,8 +20,6 @@ interface Flags {
 }
 
 export const generate: CommandModule<object, Flags> = {
-  command: 'generate <run>',
-  describe: 'Let a trained model continue a text',
   builder: (yargs) =>
     yargs
       .positional('run', {

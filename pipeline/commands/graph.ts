@@ -13,8 +13,6 @@ interface Flags {
 }
 
 export const graph: CommandModule<object, Flags> = {
-  command: 'graph <graph>',
-  describe: 'Draw a graph',
   builder: (yargs) =>
     yargs
       .positional('graph', { type: 'string', demandOption: true, describe: 'YAML file' })

@@ -9,9 +9,6 @@ const defaultWidth = 100
 const mostColumns = 130
 
 export const inspect: CommandModule<object, { shards: string; json: boolean }> = {
-  command: 'inspect <shards>',
-  describe:
-    'Show what scored shards hold: distributions, correlations, the easiest and the hardest documents',
   builder: (yargs) =>
     yargs
       .positional('shards', { type: 'string', demandOption: true, describe: 'Folder that `score` wrote' })

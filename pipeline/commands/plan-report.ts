@@ -7,30 +7,36 @@ import type { Graph } from '../graph/graph.ts'
 import { Counters } from '../progress.ts'
 import { unitStates } from '../run.ts'
 import { graphOfUnit } from '../unit-graph.ts'
+import { rehearsal } from './plan-training.ts'
 
 /**
- * What would run of each unit, stage by stage, and what is reused, and why, as lines of comments. The input is read,
+ * What would run, stage by stage and unit by unit, and what is reused, and why, as lines of comments. The input is read,
  * and so is what there is of the output; nothing is changed.
  */
 export async function planReport(graph: Graph): Promise<string[]> {
-  const sink = graph.nodes.find(({ stage }) => 'states' in stage)
-  if (!sink) return []
-  const folder = sink.options.to as string
-  if (!existsSync(folder)) return [`There is no \`${folder}\` yet: every stage runs for every unit.`]
-  if (readsStandardInput(graph)) return ['What is reused of standard input is known once it is read.']
+  const lines: string[] = []
   try {
-    const states = await unitStates(readingOnly(graph), {
-      signal: new AbortController().signal,
-      workers: 1,
-      log: () => {},
-      stats: () => new Counters(),
-    })
-    return states ? describe(graph, states) : []
+    const sink = graph.nodes.find(({ stage }) => 'states' in stage)
+    if (sink) lines.push(...(await unitsReport(graph, sink.options.to as string)))
+    else await rehearsal(graph, (line) => lines.push(line))
   } catch (cause) {
     const error = explainSystemError(cause) ?? cause
     if (!(error instanceof UserError)) throw error
-    return [`What would run is not known: ${error.message}`]
+    lines.push(`What would run is not known: ${error.message}`)
   }
+  return lines
+}
+
+async function unitsReport(graph: Graph, folder: string): Promise<string[]> {
+  if (!existsSync(folder)) return [`There is no \`${folder}\` yet: every stage runs for every unit.`]
+  if (readsStandardInput(graph)) return ['What is reused of standard input is known once it is read.']
+  const states = await unitStates(readingOnly(graph), {
+    signal: new AbortController().signal,
+    workers: 1,
+    log: () => {},
+    stats: () => new Counters(),
+  })
+  return states ? describe(graph, states) : []
 }
 
 function readsStandardInput(graph: Graph): boolean {

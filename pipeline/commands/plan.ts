@@ -9,8 +9,6 @@ import { setFlag } from './set-flag.ts'
 import { trainFlags, trainGraph } from './train-flags.ts'
 
 export const plan: CommandModule = {
-  command: 'plan',
-  describe: 'Show the graph that a command line amounts to, with every option, and run nothing',
   builder: (yargs: Argv) =>
     yargs
       .command('score', 'What `score` with these flags would run', scoreFlags, async (flags) =>

@@ -14,8 +14,6 @@ interface Flags {
 }
 
 export const report: CommandModule<object, Flags> = {
-  command: 'report <runs..>',
-  describe: 'Write one HTML page about runs, or TensorBoard’s files beside their records',
   builder: (yargs) =>
     yargs
       .positional('runs', {

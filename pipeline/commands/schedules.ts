@@ -29,8 +29,6 @@ interface Drawing {
 }
 
 export const schedules: CommandModule<object, Flags> = {
-  command: 'schedules [name]',
-  describe: 'List orders, pacings, learning rates and keep ratios, or draw one, or those of a graph',
   builder: (yargs) =>
     yargs
       .positional('name', {

@@ -10,6 +10,7 @@ import { execute } from '../execute.ts'
 import { type FolderLock, lockFolder } from '../folder-lock.ts'
 import type { Graph } from '../graph/graph.ts'
 import { loadGraph } from '../graph/load.ts'
+import { jsonFlag, type Output, outputFor } from '../output/output.ts'
 import type { RunSummary } from '../run.ts'
 import { type Place, placeOf } from '../share.ts'
 import { countingGraph, withCounts } from './ngram-counting.ts'
@@ -19,11 +20,10 @@ interface Flags extends ScoreFlags {
   workers: number
   rank: number | undefined
   worldSize: number | undefined
+  json: boolean
 }
 
 export const score: CommandModule<object, Flags> = {
-  command: 'score',
-  describe: 'Score every document of a corpus once and keep tokens and scores in Arrow shards',
   builder: (yargs) =>
     scoreFlags(yargs)
       .option('workers', {
@@ -43,39 +43,44 @@ export const score: CommandModule<object, Flags> = {
         type: 'number',
         requiresArg: true,
         describe: 'Number of those processes',
-      }) as unknown as Argv<Flags>,
+      })
+      .options(jsonFlag) as unknown as Argv<Flags>,
   async handler(flags) {
     if (!Number.isInteger(flags.workers) || flags.workers < 1) {
       throw new UserError(`--workers is ${flags.workers}, and it must be a whole number above 0.`)
     }
     const place = placeOf(flags, process.env)
+    const output = outputFor(flags.json)
     await makeFolder(flags.out)
     try {
-      await (place ? scoreShare(flags, place) : scoreAll(flags))
+      await (place ? scoreShare(flags, place, output) : scoreAll(flags, output))
     } catch (error) {
       if (!(error instanceof Error && error.name === 'AbortError')) throw error
-      process.stderr.write('Stopped. The same command goes on with what is missing.\n')
+      output.tell('Stopped. The same command goes on with what is missing.', { event: 'stopped' })
       process.exitCode = 130
     }
   },
 }
 
-async function scoreAll(flags: Flags): Promise<void> {
+async function scoreAll(flags: Flags, output: Output): Promise<void> {
   const started = performance.now()
   await using _lock = await lockFolder(flags.out)
-  const summary = await execute(await prepare(flags), { workers: flags.workers })
-  tellDrops(summary)
-  const shards = await openShards(flags.out)
-  process.stdout.write(
-    `${shards.rows.toLocaleString('en')} documents, ${shards.tokenCount.toLocaleString('en')} tokens in ${flags.out}${reuse(summary)} (${seconds(started)})\n`,
+  const graph = await prepare(flags, output)
+  const summary = await execute(graph, { workers: flags.workers, progress: output.progress() })
+  tellDrops(summary, output)
+  const { rows, tokenCount } = await openShards(flags.out)
+  const { units, reused } = summary
+  output.conclude(
+    `${rows.toLocaleString('en')} documents, ${tokenCount.toLocaleString('en')} tokens in ${flags.out}${reuse(summary)} (${seconds(started)})\n`,
+    { event: 'ended', shards: flags.out, documents: rows, tokens: tokenCount, units, reused, missing: 0 },
   )
 }
 
 /** The units that fall to one of several processes. What all of them need is made by the first, and the others wait. */
-async function scoreShare(flags: Flags, { rank, worldSize, source }: Place): Promise<void> {
+async function scoreShare(flags: Flags, { rank, worldSize, source }: Place, output: Output): Promise<void> {
   const started = performance.now()
-  process.stderr.write(
-    `This is process ${rank} of ${worldSize} (${source}), and its units alone are scored; --world-size 1 scores all.\n`,
+  output.say(
+    `This is process ${rank} of ${worldSize} (${source}), and its units alone are scored; --world-size 1 scores all.`,
   )
   const sibling = new RegExp(`^(rank|busy)-\\d+-of-${worldSize}$`)
   const request = { admits: (role: string) => role === 'planning' || sibling.test(role) }
@@ -87,22 +92,25 @@ async function scoreShare(flags: Flags, { rank, worldSize, source }: Place): Pro
   })
   let busy: FolderLock | undefined
   try {
-    const graph = await prepare(flags)
+    const graph = await prepare(flags, output)
     const isFirst = !planning.others.some((role) => role.startsWith('busy-'))
     const share: Share = { rank, worldSize, isFirst }
     const summary = await execute(graph, {
       workers: flags.workers,
+      progress: output.progress(),
       share,
       async onPlanned() {
         busy = await lockFolder(flags.out, { ...request, role: `busy-${rank}-of-${worldSize}` })
         await planning[Symbol.asyncDispose]()
       },
     })
-    tellDrops(summary)
+    tellDrops(summary, output)
+    const { units, reused } = summary
     const left = await unitsLeft(flags.out, share)
     const others = left === 0 ? 'all units are there' : `${left} units of other processes are still missing`
-    process.stdout.write(
-      `${summary.units} units of process ${rank} in ${flags.out}${reuse(summary)}; ${others} (${seconds(started)})\n`,
+    output.conclude(
+      `${units} units of process ${rank} in ${flags.out}${reuse(summary)}; ${others} (${seconds(started)})\n`,
+      { event: 'ended', shards: flags.out, units, reused, missing: left },
     )
   } finally {
     await planning[Symbol.asyncDispose]()
@@ -111,7 +119,7 @@ async function scoreShare(flags: Flags, { rank, worldSize, source }: Place): Pro
 }
 
 /** Makes what scoring needs besides the input, and returns the graph. */
-async function prepare(flags: Flags): Promise<Graph> {
+async function prepare(flags: Flags, output: Output): Promise<Graph> {
   const scoring = await withCounts(scoreGraph(flags), flags.out)
   const graph = await loadGraph(scoring.file, scoring.assignments)
   if (flags.tokenizer === undefined) {
@@ -119,14 +127,17 @@ async function prepare(flags: Flags): Promise<Graph> {
       await checkTokenizer(flags.out, (await readManifest(flags.out)) ?? { lines: [] })
     } else {
       const training = tokenizerGraph(flags)
-      process.stderr.write(`Training a tokenizer of ${flags.vocabulary} tokens on the input.\n`)
-      await execute(await loadGraph(training.file, training.assignments))
+      output.say(`Training a tokenizer of ${flags.vocabulary} tokens on the input.`)
+      await execute(await loadGraph(training.file, training.assignments), { progress: output.progress() })
     }
   }
   const counting = countingGraph(graph)
   if (counting) {
-    process.stderr.write('Counting the n-grams of the input.\n')
-    await execute(await loadGraph(counting.file, counting.assignments), { workers: flags.workers })
+    output.say('Counting the n-grams of the input.')
+    await execute(await loadGraph(counting.file, counting.assignments), {
+      workers: flags.workers,
+      progress: output.progress(),
+    })
   }
   return graph
 }
@@ -138,8 +149,8 @@ async function unitsLeft(folder: string, share: Share): Promise<number> {
   return plan.units.filter(({ unit }, index) => !finished[index] && !isOwn(unit, share)).length
 }
 
-function tellDrops({ progress }: Awaited<ReturnType<typeof execute>>): void {
-  for (const { rows, reason } of progress.drops()) process.stderr.write(`${rows} rows left out: ${reason}.\n`)
+function tellDrops({ progress }: Awaited<ReturnType<typeof execute>>, output: Output): void {
+  for (const drop of progress.drops()) output.tell(`${drop.rows} rows left out: ${drop.reason}.`, drop)
 }
 
 function reuse({ units, reused, completed }: RunSummary): string {

@@ -1,21 +1,20 @@
 import colors from 'picocolors'
 import type { CommandModule } from 'yargs'
 import { UserError } from '../../schemas/user-error.ts'
+import type { Stage } from '../../stages/stage.ts'
 import { nearest } from '../diagnostic.ts'
-import { registry } from '../registry.ts'
+import { allStages } from '../registry.ts'
 import { optionsOf, signatureOf } from '../stage-reference.ts'
 
 export const stages: CommandModule<object, { name: string | undefined }> = {
-  command: 'stages [name]',
-  describe: 'List the stages, or show one with its options',
   builder: (yargs) => yargs.positional('name', { type: 'string', describe: 'Name of a stage' }),
-  handler({ name }) {
-    process.stdout.write(name === undefined ? listAll() : showOne(name))
+  async handler({ name }) {
+    const all = await allStages()
+    process.stdout.write(name === undefined ? listOf([...all.values()]) : showOne(all, name))
   },
 }
 
-function listAll(): string {
-  const all = [...registry.values()]
+function listOf(all: readonly Stage[]): string {
   const width = Math.max(...all.map(({ name }) => name.length))
   const signatureWidth = Math.max(...all.map((stage) => signatureOf(stage).length))
   return all
@@ -26,10 +25,10 @@ function listAll(): string {
     .join('')
 }
 
-function showOne(name: string): string {
-  const stage = registry.get(name)
+function showOne(all: ReadonlyMap<string, Stage>, name: string): string {
+  const stage = all.get(name)
   if (!stage) {
-    const near = nearest(name, registry.keys())
+    const near = nearest(name, all.keys())
     throw new UserError(
       `There is no stage \`${name}\`. ${near ? `Did you mean \`${near}\`?` : '`stages` lists those there are.'}`,
     )

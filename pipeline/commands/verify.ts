@@ -9,8 +9,6 @@ import { verifyRun } from '../../stages/training/verify-run.ts'
 import { Verification } from '../../stages/verification.ts'
 
 export const verify: CommandModule<object, { folder: string; json: boolean }> = {
-  command: 'verify <folder>',
-  describe: 'Read every file of shards or of a run and hold it against its checksum',
   builder: (yargs) =>
     yargs
       .positional('folder', {

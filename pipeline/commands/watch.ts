@@ -1,27 +1,24 @@
 import type { CommandModule } from 'yargs'
 import { serveRun } from '../watch/server.ts'
+import { portFlag } from './port-flag.ts'
 
 const signals = ['SIGINT', 'SIGTERM'] as const
 
 export const watch: CommandModule<object, { run: string; port: number }> = {
-  command: 'watch <run>',
-  describe: 'Show the report of a run in a browser on this machine, up to date while it trains',
   builder: (yargs) =>
     yargs
       .positional('run', { type: 'string', demandOption: true, describe: 'Folder that `train --out` writes' })
-      .option('port', {
-        type: 'number',
-        requiresArg: true,
-        default: 7331,
-        describe: 'Of the loopback address; 0 for any that is free',
-      }),
+      .options(portFlag),
   async handler({ run, port }) {
     const log = (sentence: string) => process.stderr.write(`${sentence}\n`)
     await using server = await serveRun(run, port, log)
     process.stdout.write(`${server.url}\n`)
-    log('Ctrl+C ends the page. The run goes on without it.')
+    // `train --ui` is at the other end of the channel, and the page ends with it.
+    if (!process.connected) log('Ctrl+C ends the page. The run goes on without it.')
     await new Promise<void>((resolve) => {
-      for (const signal of signals) process.once(signal, () => resolve())
+      for (const end of [...signals, 'disconnect'] as const) process.once(end, () => resolve())
     })
+    // An open channel would keep the process.
+    if (process.connected) process.disconnect()
   },
 }

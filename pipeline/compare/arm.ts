@@ -67,7 +67,10 @@ export async function armGraph(arm: Arm, experiment: Experiment, run: RunSetting
   ].map((name) => onlyNode(arm, given, name))
   const tokens = arm.tokens ?? experiment.steps * tokensPerStep(arm, given)
   const steps = tokens / tokensPerStep(arm, given)
-  const dynamics = given.nodes.filter(({ stage }) => stage.name === 'record-dynamics')
+  const recording = given.nodes.filter(
+    ({ stage, options }) =>
+      stage.name === 'record-dynamics' || (stage.name === 'pack' && options.to !== undefined),
+  )
   const seeded = given.nodes.filter(({ stage }) => 'seed' in stage.options.shape)
   const at = ({ id }: GraphNode, option: string, value: unknown): Assignment => {
     return { path: ['stages', id, 'with', option], value }
@@ -78,7 +81,7 @@ export async function armGraph(arm: Arm, experiment: Experiment, run: RunSetting
     ...seeded.map((node) => at(node, 'seed', run.seed)),
     at(optimize, 'peak', run.learningRate),
     at(evaluate, 'every', Math.max(1, Math.round(steps / experiment.evaluations))),
-    ...[checkpoint, record, ...dynamics].map((node) => at(node, 'to', run.folder)),
+    ...[checkpoint, record, ...recording].map((node) => at(node, 'to', run.folder)),
   ])
 }
 

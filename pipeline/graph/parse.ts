@@ -39,7 +39,8 @@ export async function readGraph(file: string, assignments: readonly Assignment[]
 
 export function parseGraph(text: string, file: string, assignments: readonly Assignment[] = []): GraphSource {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  // What is wrong is said in the diagnostics, not by the library on the terminal.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset)
     return { line, column: col }

@@ -5,6 +5,8 @@ import type { PlotData } from './plot-data.ts'
 
 /** In CSS pixels; narrow enough for a telephone, where figures stand one below the other. */
 const [width, height] = [340, 210]
+/** Of a figure of intervals: a name and a line, and the axis below them all. */
+const [rowHeight, axisHeight] = [36, 44]
 /** Lines that differ in colour differ in their dashes too. */
 const dashes = [[], [6, 3], [2, 2], [9, 3, 2, 3], [4, 4], [12, 4]]
 
@@ -33,7 +35,9 @@ export async function chart(data: PlotData, label: string): Promise<Html> {
   const view = new vega.View(vega.parse(compile(specification(data)).spec), { renderer: 'none' })
   try {
     const svg = await view.toSVG()
-    const scale = view.scale('x') as ((place: number | string) => number) & { bandwidth?(): number }
+    const scale = view.scale(data.kind === 'intervals' ? 'y' : 'x') as ((
+      place: number | string,
+    ) => number) & { bandwidth?(): number }
     const band = scale.bandwidth?.() ?? 0
     const { binWidth = 0 } = data
     const centres = data.places.map((place) => {
@@ -59,27 +63,25 @@ export async function chart(data: PlotData, label: string): Promise<Html> {
 
 /** An invisible strip a place, which reaches half the way to its neighbours. */
 function hoverTargets(data: PlotData, centres: readonly number[], width: number, height: number): Html[] {
+  const isAcross = data.kind !== 'intervals'
+  const end = isAcross ? width : height
   return data.places.map((place, i) => {
-    const left = i === 0 ? 0 : (centres[i - 1] + centres[i]) / 2
-    const right = i === centres.length - 1 ? width : (centres[i] + centres[i + 1]) / 2
+    const from = i === 0 ? 0 : (centres[i - 1] + centres[i]) / 2
+    const to = i === centres.length - 1 ? end : (centres[i] + centres[i + 1]) / 2
     const shown = data.series.filter(({ values }) => values[i] !== null)
     const values = shown.map(({ name, values }) => `\n${name}: ${formatNumber(values[i] as number)}`)
     const name = typeof place === 'number' ? formatNumber(place) : place
     const text = html`<title>${`${data.x} ${name}${values.join('')}`}</title>`
-    const [x, across] = [left, Math.max(0.1, right - left)].map((pixels) => Number(pixels.toFixed(1)))
-    return html`<rect class="place" x="${x}" y="0" width="${across}" height="${height}">${text}</rect>`
+    const [start, size] = [from, Math.max(0.1, to - from)].map((pixels) => Number(pixels.toFixed(1)))
+    return isAcross
+      ? html`<rect class="place" x="${start}" y="0" width="${size}" height="${height}">${text}</rect>`
+      : html`<rect class="place" x="0" y="${start}" width="${width}" height="${size}">${text}</rect>`
   })
 }
 
-function specification({
-  kind,
-  x,
-  y,
-  places,
-  binWidth = 0,
-  isShare = false,
-  series,
-}: PlotData): TopLevelSpec {
+function specification(data: PlotData): TopLevelSpec {
+  if (data.kind === 'intervals') return intervals(data)
+  const { kind, x, y, places, binWidth = 0, isShare = false, series } = data
   const values = series.flatMap(({ values }, index) =>
     values.map((value, i) => ({ x: places[i], y: value, s: index })),
   )
@@ -158,6 +160,52 @@ function specification({
         },
       },
     },
+  }
+}
+
+/** A line with a dot for each place, one below the other with its name over it, and a line for the reference. */
+function intervals({ y, places, series, reference }: PlotData): TopLevelSpec {
+  const [middle, low, high] = series
+  const values = places.map((place, i) => ({
+    place,
+    middle: middle.values[i],
+    low: low.values[i],
+    high: high.values[i],
+  }))
+  const rows = { field: 'place', type: 'nominal' as const, sort: null, axis: null }
+  const colour = { value: seriesColour(middle.colour) }
+  const across = { type: 'quantitative' as const, title: y, scale: { zero: false } }
+  const line = {
+    mark: { type: 'rule' as const, aria: false, strokeDash: [4, 3] },
+    encoding: { x: { datum: reference, ...across }, color: { value: 'var(--axis)' } },
+  }
+  return {
+    width,
+    height: places.length * rowHeight + axisHeight,
+    autosize: { type: 'fit', contains: 'padding' },
+    background: 'transparent',
+    data: { values },
+    config,
+    layer: [
+      ...(reference === undefined ? [] : [line]),
+      {
+        mark: { type: 'rule', aria: false, strokeWidth: 2, yOffset: 7 },
+        encoding: { y: rows, x: { field: 'low', ...across }, x2: { field: 'high' }, color: colour },
+      },
+      {
+        mark: { type: 'point', aria: false, filled: true, size: 60, opacity: 1, yOffset: 7 },
+        encoding: { y: rows, x: { field: 'middle', ...across }, color: colour },
+      },
+      {
+        mark: { type: 'text', aria: false, align: 'left', yOffset: -8, limit: width - 10, fontSize: 11 },
+        encoding: {
+          y: rows,
+          x: { value: 0 },
+          text: { field: 'place' },
+          color: { value: 'currentColor' },
+        },
+      },
+    ],
   }
 }
 

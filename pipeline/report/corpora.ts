@@ -1,9 +1,11 @@
 import { UserError } from '../../schemas/user-error.ts'
 import { openShards, type Shards } from '../../stages/shards/open-shards.ts'
+import type { Log } from '../../stages/stage.ts'
 import { type Inspection, inspectShards } from '../inspection.ts'
 import { fedHardness } from './fed-hardness.ts'
 import type { Place } from './plot-data.ts'
 import { optionsOf, type RunFolder } from './run-folder.ts'
+import { type KeptToken, type TokenContext, tokenContexts } from './token-contexts.ts'
 
 /** The data of one or more runs. */
 export interface Corpus {
@@ -18,6 +20,7 @@ export interface Corpus {
 export class Corpora {
   readonly #found = new Map<string, Promise<Corpus>>()
   readonly #fed = new Map<string, Promise<readonly Place[]>>()
+  readonly #contexts = new Map<string, TokenContext>()
 
   /** The corpus of a run; undefined where its graph reads no shards. */
   async of(run: RunFolder): Promise<Corpus | undefined> {
@@ -37,6 +40,25 @@ export class Corpora {
     const fed = fedHardness(run, shards)
     this.#fed.set(run.folder, fed)
     return fed
+  }
+
+  /** Where tokens stand in what their steps were fed; undefined where that cannot be told. */
+  async contexts(
+    run: RunFolder,
+    tokens: readonly KeptToken[],
+    log: Log,
+  ): Promise<(TokenContext | undefined)[]> {
+    const keyOf = ({ id, step }: KeptToken) => `${run.folder} ${id} ${step}`
+    const { shards } = (await this.of(run)) ?? {}
+    const missing = tokens.filter((token) => !this.#contexts.has(keyOf(token)))
+    if (shards && missing.length > 0) {
+      const found = await tokenContexts(run, shards, missing, log)
+      missing.forEach((token, i) => {
+        const context = found[i]
+        if (context) this.#contexts.set(keyOf(token), context)
+      })
+    }
+    return tokens.map((token) => this.#contexts.get(keyOf(token)))
   }
 }
 

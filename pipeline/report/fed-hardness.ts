@@ -1,13 +1,9 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
-import { orderColumns, type OrderReport } from '../../schemas/order.ts'
-import { UserError } from '../../schemas/user-error.ts'
-import { readOrder, readOrderReport } from '../../stages/curriculum/order-file.ts'
-import { difficultyWeights, effectiveOptions, orderOptions } from '../../stages/curriculum/order-options.ts'
+import { orderColumns } from '../../schemas/order.ts'
+import { readOrder } from '../../stages/curriculum/order-file.ts'
 import type { Shards } from '../../stages/shards/open-shards.ts'
 import type { Place } from './plot-data.ts'
 import { optionsOf, type RunFolder } from './run-folder.ts'
+import { findOrder } from './run-order.ts'
 
 /**
  * Mean hardness rank, in [0, 1], of the tokens of each step, those to come included, as the run's order has them; none
@@ -41,45 +37,4 @@ export async function fedHardness(run: RunFolder, shards: Shards): Promise<Place
     x: step,
     y: sum / Math.min(tokensOfStep, total - step * tokensOfStep),
   }))
-}
-
-interface FoundOrder {
-  readonly path: string
-  readonly report: OrderReport
-}
-
-/** The newest order of the shards that was made with the run's options. */
-async function findOrder(run: RunFolder, shards: Shards): Promise<FoundOrder | undefined> {
-  const given = orderOptions.safeParse(optionsOf(run, 'order'))
-  if (!given.success) return undefined
-  const weights = difficultyWeights(
-    given.data,
-    shards.metrics.map(({ name }) => name),
-  )
-  const wanted = effectiveOptions(given.data, weights)
-  const folder = join(shards.folder, 'orders')
-  const names = await readdir(folder).catch(() => [])
-  let newest: (FoundOrder & { readonly time: number }) | undefined
-  for (const name of names.filter((name) => name.endsWith('.arrow'))) {
-    const path = join(folder, name)
-    const report = await reportOf(path)
-    if (!report) continue
-    const isOnePass = report.documents === report.available
-    const { tokens, ...options } = report.options
-    if (given.data.tokens === undefined ? !isOnePass : tokens !== given.data.tokens) continue
-    if (!isDeepStrictEqual(options, wanted)) continue
-    const { mtimeMs: time } = await stat(path)
-    if (!newest || time > newest.time) newest = { path, report, time }
-  }
-  return newest
-}
-
-/** Undefined for an order that is damaged, or was removed in the meantime. */
-async function reportOf(path: string): Promise<OrderReport | undefined> {
-  try {
-    return await readOrderReport(path)
-  } catch (error) {
-    if (error instanceof UserError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }

@@ -15,13 +15,18 @@ export interface FigureText {
 export async function figure({ id, title, caption }: FigureText, data: PlotData): Promise<Html> {
   if (data.series.length === 0 || data.places.length === 0) return html``
   const names = data.series.map(({ name }) => name)
-  const label = `${title}: ${data.y} by ${data.x}${names.length > 1 ? `, for ${names.join(', ')}` : ''}. The table below has the numbers.`
+  const label = `${title}: ${data.y} by ${data.x}${!isOfOneKind(data) && names.length > 1 ? `, for ${names.join(', ')}` : ''}. The table below has the numbers.`
   return html`<figure id="${id}">
     <h3>${title}</h3>
-    ${data.kind === 'histogram' ? '' : legend(data)} ${await chart(data, label)}
+    ${isOfOneKind(data) ? '' : legend(data)} ${await chart(data, label)}
     <figcaption>${caption}</figcaption>
     ${tableOf(id, title, data)}
   </figure>`
+}
+
+/** Whether there is nothing to tell apart by colour. */
+function isOfOneKind({ kind }: PlotData): boolean {
+  return kind === 'histogram' || kind === 'intervals'
 }
 
 function legend({ kind, series }: PlotData): Html {

@@ -13,11 +13,14 @@ export interface Series {
 
 /** What a figure shows, and its table says. */
 export interface PlotData {
-  readonly kind: 'curves' | 'bars' | 'histogram'
+  /** Intervals lie along y, a place each, with three series: the middle, and the lower and the upper end. */
+  readonly kind: 'curves' | 'bars' | 'histogram' | 'intervals'
   readonly x: string
   readonly y: string
   /** Places along x: numbers by rising value for curves, names for bars, lower ends of bins for a histogram. */
   readonly places: readonly (number | string)[]
+  /** A value that intervals are looked at for: whether they hold it. */
+  readonly reference?: number
   /** Whether values are shares, in [0, 1], and drawn as such. */
   readonly isShare?: boolean
   /** Of a histogram's bins. */

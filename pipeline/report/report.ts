@@ -7,14 +7,14 @@ import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
 import { Corpora, type Corpus } from './corpora.ts'
 import type { Html } from './html.ts'
 import { type Page, renderPage } from './page.ts'
-import { type RunFolder, readRunFolders } from './run-folder.ts'
+import { readRunFolders } from './run-folder.ts'
 import { samplesOf } from './samples.ts'
 import { comparisonSection } from './sections/comparison.ts'
 import { corpusSection } from './sections/corpus.ts'
 import { learningSection } from './sections/learning.ts'
 import { runsSection } from './sections/runs.ts'
 import { samplesSection } from './sections/samples.ts'
-import { selectionSection } from './sections/selection.ts'
+import { selectionSection, type Tokens } from './sections/selection.ts'
 
 export interface ReportOptions {
   /** Texts that each run's newest checkpoint writes. */
@@ -37,12 +37,15 @@ export async function report(folders: readonly string[], options: ReportOptions)
   const found = await inTurn(runs, (run) => corpora.of(run))
   const fed = await inTurn(runs, (run) => corpora.fed(run))
   const texts = await inTurn(runs, ({ folder }) => samplesOf(folder, samples, log))
-  const spell = (run: RunFolder, ids: readonly number[]) => spellTokens(found[runs.indexOf(run)], ids)
+  const tokens: Tokens = {
+    spell: (run, ids) => spellTokens(found[runs.indexOf(run)], ids),
+    contexts: (run, kept) => corpora.contexts(run, kept, log),
+  }
   const different = [...new Set(found.filter((corpus) => corpus !== undefined))]
   const sections: Html[] = [
-    ...comparisons.map(comparisonSection),
+    ...(await Promise.all(comparisons.map(comparisonSection))),
     ...(runs.length > 0 ? [runsSection(runs), await learningSection(runs, fed)] : []),
-    await selectionSection(runs, spell),
+    await selectionSection(runs, tokens),
     ...(await inTurn(different, corpusSection)),
     samplesSection(runs, texts),
   ]

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import type { Evaluation, RunRecord, StepLine } from '../../schemas/run-record.ts'
+import type { Evaluation, RunRecord, RunSetup, StepLine } from '../../schemas/run-record.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { jsonLines } from '../../stages/training/json-lines.ts'
 import type { Graph } from '../graph/graph.ts'
@@ -20,6 +20,8 @@ export interface RunFolder {
   readonly graph: Graph | undefined
   readonly steps: readonly StepLine[]
   readonly evaluations: readonly Evaluation[]
+  /** Undefined before the first step, and for runs of before it was kept. */
+  readonly setup: RunSetup | undefined
   /** Undefined before the run's end. */
   readonly record: RunRecord | undefined
 }
@@ -43,6 +45,7 @@ async function readRunFolder(folder: string, name: string, index: number): Promi
       `\`${folder}\` holds no run: it has no \`graph.yaml\`. Give the folder that \`train --out\` wrote.`,
     )
   }
+  const record = await readJson<RunRecord>(join(folder, 'run.json'))
   return {
     folder,
     name,
@@ -51,7 +54,8 @@ async function readRunFolder(folder: string, name: string, index: number): Promi
     graph: await readableGraph(file),
     steps: await recordsOf<StepLine>(join(folder, 'steps.jsonl')),
     evaluations: await recordsOf<Evaluation>(join(folder, 'evaluations.jsonl')),
-    record: await readRecord(join(folder, 'run.json')),
+    setup: record ?? (await readJson<RunSetup>(join(folder, 'setup.json'))),
+    record,
   }
 }
 
@@ -78,9 +82,9 @@ async function recordsOf<T>(path: string): Promise<T[]> {
   return records
 }
 
-async function readRecord(path: string): Promise<RunRecord | undefined> {
+async function readJson<T>(path: string): Promise<T | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as RunRecord
+    return JSON.parse(await readFile(path, 'utf8')) as T
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

@@ -30,7 +30,7 @@ summary { cursor: pointer; padding: .2rem 0; }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.35rem; margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 0 0 .25rem; }
-main section > h3 { margin-top: 1.75rem; }
+main section > :is(h3, figure) { margin-top: 1.75rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.75rem 1.5rem; }
 figure { margin: 0; min-width: 0; break-inside: avoid; }
 figure > svg { display: block; width: 100%; height: auto; max-width: 32rem; }
@@ -48,12 +48,14 @@ tbody th { font-weight: 500; }
 .facts td { min-width: 11rem; }
 .facts tbody th { white-space: nowrap; color: var(--quiet); }
 .prose { min-width: 18rem; }
+.wide { min-width: 46rem; }
+figure + .scrolling { margin-top: 1rem; }
 .matrix td { background: color-mix(in srgb, var(--accent) var(--strength, 0%), transparent); }
 .matrix th { font-weight: 500; }
 pre { margin: 0; padding: .7rem; font: .8rem/1.45 ui-monospace, monospace; }
 blockquote { margin: 0 0 .75rem; padding-left: .8rem; border-left: 3px solid var(--line); white-space: pre-wrap; max-width: 44rem; }
-.tokens { columns: 9rem; margin: 0; padding: .7rem .7rem .7rem 2.4rem; font-size: .875rem; }
 .token { font-family: ui-monospace, monospace; background: var(--panel); border: 1px solid var(--line); border-radius: 4px; padding: 0 .3em; }
+mark { background: var(--accent); color: var(--paper); border-radius: 3px; padding: 0 .15em; white-space: pre; }
 .place { fill: transparent; }
 .place:hover { fill: color-mix(in srgb, var(--ink) 10%, transparent); }
 #hover {
@@ -62,6 +64,8 @@ blockquote { margin: 0 0 .75rem; padding-left: .8rem; border-left: 3px solid var
 }
 .live { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; }
 .live p { margin: 0; }
+.buttons { display: flex; flex-wrap: wrap; gap: .5rem; flex-basis: 100%; }
+.buttons:empty { display: none; }
 button { font: inherit; color: var(--paper); background: var(--accent); border: 0; border-radius: 6px; padding: .35rem .9rem; cursor: pointer; }
 @media print {
   :root {

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml'
 import { type OrderOptions, orderOptions, orderSettings } from '../../stages/curriculum/order-options.ts'
 import type { Order, OrderSettings } from '../../stages/curriculum/orders/order.ts'
 import { type OrderName, orders } from '../../stages/curriculum/orders/orders.ts'
@@ -8,7 +7,9 @@ import { type ShapeName, shapes } from '../../stages/training/schedules/learning
 import { openShare, pacingCurves, pacings } from '../../stages/training/schedules/pacing.ts'
 import { type SLossForm, sLossForms } from '../../stages/training/schedules/s-loss.ts'
 import type { Plot, Point } from '../plot/plot.ts'
+import { mixtures } from './mixtures.ts'
 import type { Schedule } from './schedule.ts'
+import { yamlOf } from './stage-yaml.ts'
 
 /** Places at which a curve is drawn. */
 const places = 201
@@ -38,6 +39,7 @@ export function catalogue(): Schedule[] {
       yaml: yamlOf('order', { order: 'phases', pacing: name }),
       plot: curve('open share', (t) => openShare(name, t)),
     })),
+    ...mixtures(),
     ...entries<ShapeName, (typeof shapes)[ShapeName]>(shapes).map(
       ([name, { summary, formula, source, final, options }]) => {
         const own = options.parse({})
@@ -131,12 +133,6 @@ function curve(y: string, value: (t: number) => number): Plot {
 
 function sampled(value: (t: number) => number): Point[] {
   return Array.from({ length: places }, (_, i) => [i / (places - 1), value(i / (places - 1))] as const)
-}
-
-/** A stage with its options on one line, as graphs write it. */
-function yamlOf(stage: string, options: object): string {
-  const inline = { [stage]: { use: stage, with: options } }
-  return stringify(inline, { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(1, -1).trim()
 }
 
 function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {

@@ -5,6 +5,7 @@ import type { Schedule } from './schedule.ts'
 const titles: Readonly<Record<Schedule['kind'], string>> = {
   order: 'Orders',
   pacing: 'Pacing',
+  mixture: 'Mixtures over sources',
   'learning-rate': 'Learning rates',
   'keep-ratio': 'Keep ratios',
   's-loss': 'S-Loss',
@@ -14,6 +15,8 @@ const introductions: Readonly<Record<Schedule['kind'], string>> = {
   order:
     'Where an order puts 400 documents of equal length that it reads once: progress t from left to right, the document’s quantile of difficulty q from bottom to top. [curriculum.md](curriculum.md) says more of each.',
   pacing: 'Share of the corpus that is open at progress t.',
+  mixture:
+    'Share of the tokens that each source has at progress t. [curriculum.md](curriculum.md#mixture-over-sources) says more of each.',
   'learning-rate':
     'Rate over peak, after a warm-up in a straight line. z is the progress in [0, 1] after the warm-up, f the final share of the peak (`final`). Drawn for 10,000 steps of 128 sequences of 4,096 tokens, 500 of them warm-up.',
   'keep-ratio':

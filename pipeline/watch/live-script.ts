@@ -7,6 +7,7 @@ const connection = document.getElementById('connection')
 let shown = document.getElementById('controls').dataset.signature
 let wanted = shown
 let isBusy = false
+let isAnswered = false
 
 async function refresh() {
   if (isBusy || wanted === shown) return
@@ -38,6 +39,9 @@ function adopt(next) {
   }
   for (const id of opened) document.getElementById(id)?.setAttribute('open', '')
   focus?.()
+  // What was asked for shows by now.
+  if (isAnswered) connection.textContent = ''
+  isAnswered = false
   shown = document.getElementById('controls').dataset.signature
 }
 
@@ -71,6 +75,7 @@ addEventListener('click', async ({ target }) => {
   if (!action) return
   const answer = await fetch('/' + action, { method: 'POST', headers: { 'x-gradus': action } }).catch(() => undefined)
   connection.textContent = answer ? await answer.text() : 'The server of this page is gone.'
+  isAnswered = answer?.ok ?? false
 })
 
 const events = new EventSource('/events')

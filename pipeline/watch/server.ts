@@ -5,10 +5,10 @@ import { UserError } from '../../schemas/user-error.ts'
 import type { Log } from '../../stages/stage.ts'
 import { Corpora } from '../report/corpora.ts'
 import { report } from '../report/report.ts'
-import { RunControl } from './control-run.ts'
+import { type Action, actions } from './control-run.ts'
 import { controls } from './controls.ts'
 import { liveScript } from './live-script.ts'
-import { runSignature, runState } from './run-state.ts'
+import { runSignature, runState, type WatchedRun, watchedRun } from './run-state.ts'
 
 const host = '127.0.0.1'
 /** How often a run's folder is looked at: notices of changed files do not come from network folders. */
@@ -24,13 +24,13 @@ export interface WatchServer extends AsyncDisposable {
  * @throws UserError where the folder holds no run, or the port is taken.
  */
 export async function serveRun(folder: string, port: number, log: Log): Promise<WatchServer> {
-  const pages = new LivePages(folder, log)
+  const run = await watchedRun(folder)
+  const pages = new LivePages(run, log)
   await pages.current()
-  const control = new RunControl(folder)
   const listeners = new Set<ServerResponse>()
-  let signature = await runSignature(folder)
+  let signature = await runSignature(run)
   const timer = setInterval(() => {
-    void runSignature(folder).then((now) => {
+    void runSignature(run).then((now) => {
       // A comment now and then shows that a connection still stands.
       const message = now === signature ? ':\n\n' : `data: ${now}\n\n`
       signature = now
@@ -64,13 +64,13 @@ export async function serveRun(folder: string, port: number, log: Log): Promise<
       response.on('close', () => listeners.delete(response))
       return
     }
-    const action = actions[url ?? '']
-    if (method !== 'POST' || !action) return end(response, 404, 'There is nothing here.')
+    const action = url?.slice(1) ?? ''
+    if (method !== 'POST' || !isAction(action)) return end(response, 404, 'There is nothing here.')
     // A header of its own is what no page of another origin may send.
-    if (request.headers['x-gradus'] !== url?.slice(1)) {
+    if (request.headers['x-gradus'] !== action) {
       return end(response, 403, 'Only the page itself may do that.')
     }
-    return end(response, 200, await action(control))
+    return end(response, 200, await actions[action](run))
   }
 
   server.listen(port, host)
@@ -92,15 +92,8 @@ export async function serveRun(folder: string, port: number, log: Log): Promise<
   }
 }
 
-const actions: Readonly<Record<string, (control: RunControl) => Promise<string>>> = {
-  '/stop': async (control) => {
-    await control.stop()
-    return 'The run stops after this step and a checkpoint.'
-  },
-  '/go-on': async (control) => {
-    await control.goOn()
-    return 'The run goes on in a moment; `train.log` in its folder has what it says.'
-  },
+function isAction(name: string): name is Action {
+  return Object.hasOwn(actions, name)
 }
 
 /** A page of another name that leads to this machine must not read or stop what runs on it (DNS rebinding). */
@@ -121,19 +114,19 @@ function end(response: ServerResponse, status: number, text: string): void {
 
 /** The page as it should be now; made once for each change, however many ask for it. */
 class LivePages {
-  readonly #folder: string
+  readonly #run: WatchedRun
   readonly #log: Log
   readonly #corpora = new Corpora()
   #signature: string | undefined
   #page: Promise<string> | undefined
 
-  constructor(folder: string, log: Log) {
-    this.#folder = folder
+  constructor(run: WatchedRun, log: Log) {
+    this.#run = run
     this.#log = log
   }
 
   async current(): Promise<string> {
-    const signature = await runSignature(this.#folder)
+    const signature = await runSignature(this.#run)
     if (this.#page === undefined || signature !== this.#signature) {
       this.#signature = signature
       // One after the other: a page takes a processor that the run could have.
@@ -145,9 +138,9 @@ class LivePages {
 
   async #render(signature: string): Promise<string> {
     const live = {
-      controls: await controls(this.#folder, await runState(this.#folder), signature),
+      controls: await controls(this.#run, await runState(this.#run), signature),
       script: liveScript,
     }
-    return report([this.#folder], { samples: 0, log: this.#log, corpora: this.#corpora, live })
+    return report([this.#run.folder], { samples: 0, log: this.#log, corpora: this.#corpora, live })
   }
 }

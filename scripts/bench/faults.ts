@@ -134,8 +134,8 @@ async function stopped(world: string, from: string, train: readonly string[], mi
   for (let share = 0.95; ; share = share > 0.5 ? share - 0.03 : 0.95) {
     await copyWorld(from, world)
     const { signal } = await gradus(world, train, { killAfter: milliseconds * share })
-    const names = signal === null ? [] : await checkpointsOf(world)
-    if (names.length === 2) return world
+    const isStopped = signal !== null && (await runContents(world)) === undefined
+    if (isStopped && (await checkpointsOf(world)).length === 2) return world
   }
 }
 

@@ -46,7 +46,8 @@ export function* orderBatches(
   }
 }
 
-function emptyColumns(rows: number): OrderColumns {
+/** Columns to be filled. */
+export function emptyColumns(rows: number): OrderColumns {
   return {
     part: new Uint32Array(rows),
     row: new Uint32Array(rows),

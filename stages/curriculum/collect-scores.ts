@@ -13,6 +13,8 @@ export interface Scores {
   /** `[n]` tokens that a document takes in training: its own and the separator. */
   readonly lengths: Uint32Array
   readonly metrics: readonly { readonly column: MetricColumn; readonly values: Float64Array }[]
+  /** `[n]` of the documents' texts, where they were asked for. */
+  readonly hashes?: BigUint64Array
 }
 
 /** What to collect. */
@@ -20,9 +22,11 @@ export interface Collected {
   readonly metrics: readonly MetricColumn[]
   /** Share in [0, 1] of the documents that is held out. */
   readonly heldOut: number
+  /** Whether hashes are to be collected too: 8 bytes a document. */
+  readonly hashes?: boolean
 }
 
-type Column = Uint32Array | Float64Array
+type Column = Uint32Array | Float64Array | BigUint64Array
 
 /**
  * Collects the columns that an order needs from `scores` batches: 12 bytes a document and 8 a metric, alike whatever
@@ -44,14 +48,15 @@ export async function collectScores(
     const kept = trainable(hashes, tokens, collected.heldOut, stats)
     const lengths = tokens.map((count) => count + 1)
     const metrics = collected.metrics.map(({ name }) => metricValues(batch, name).values)
-    const columns: Column[] = [parts, rows, lengths, ...metrics]
+    const columns: Column[] = [parts, rows, lengths, ...metrics, ...(collected.hashes ? [hashes] : [])]
     columns.forEach((column, i) => (chunks[i] ??= []).push(pick(column, kept)))
   }
   if (collected === undefined) return undefined
   const columns = chunks.map((pieces) => concatenate(pieces.splice(0)))
   const [parts, rows, lengths] = columns as Uint32Array[]
   const metrics = collected.metrics.map((column, i) => ({ column, values: columns[3 + i] as Float64Array }))
-  return { parts, rows, lengths, metrics }
+  const hashes = columns[3 + metrics.length] as BigUint64Array | undefined
+  return { parts, rows, lengths, metrics, ...(hashes && { hashes }) }
 }
 
 /** Rows that may be trained on. */
@@ -82,12 +87,13 @@ function concatenate(pieces: readonly Column[]): Column {
   )
   let filled = 0
   for (const piece of pieces) {
-    whole.set(piece, filled)
+    // Pieces of a column are of one type.
+    ;(whole as Uint32Array).set(piece as Uint32Array, filled)
     filled += piece.length
   }
   return whole
 }
 
 function emptyLike(column: Column, length: number): Column {
-  return column instanceof Float64Array ? new Float64Array(length) : new Uint32Array(length)
+  return new (column.constructor as new (length: number) => Column)(length)
 }

@@ -21,15 +21,32 @@ export const mixtureOption = z
       .positive()
       .optional()
       .describe('Shares in proportion to size^(1/temperature): 1 as the corpus is, more is more even'),
+    ucb: z
+      .strictObject({
+        window: z
+          .int()
+          .min(2)
+          .default(300)
+          .describe('Sequences of a source, the newest ones, by which the fall of its loss is measured'),
+        tau: z
+          .number()
+          .positive()
+          .default(0.1)
+          .describe('Temperature in nats of the softmax over the bounds: more is more even'),
+      })
+      .optional()
+      .describe(
+        'Shares that change while training runs, by an upper confidence bound on how much the loss of a source still falls; needs `to` of `pack`',
+      ),
     sources: z
       .array(z.string().min(1))
       .min(1)
       .optional()
-      .describe('Sources that temperature mixes, files or folders of files [default: every file]'),
+      .describe('Sources that temperature or ucb mixes, files or folders of files [default: every file]'),
   })
-  .superRefine(({ shares, temperature, sources }, context) => {
-    if ((shares === undefined) === (temperature === undefined)) {
-      context.addIssue({ code: 'custom', message: 'give either `shares` or a `temperature`' })
+  .superRefine(({ shares, temperature, ucb, sources }, context) => {
+    if ([shares, temperature, ucb].filter((kind) => kind !== undefined).length !== 1) {
+      context.addIssue({ code: 'custom', message: 'give either `shares`, a `temperature` or `ucb`' })
     } else if (shares && sources) {
       context.addIssue({ code: 'custom', path: ['sources'], message: '`shares` names the sources itself' })
     }
@@ -40,22 +57,22 @@ export type Mixture = z.output<typeof mixtureOption>
 /** A source with its part in an order. */
 export interface SourceShare {
   readonly name: string
-  /** Of the order's tokens, in (0, 1]. */
+  /** Of the order's tokens, in (0, 1]; 1 of each where training decides. */
   readonly share: number
   /** The source's documents, by their numbers, ascending. */
   readonly documents: Uint32Array
 }
 
 /**
- * The sources of a mixture whose share is above zero; shares add up to 1. A document belongs to the file or to the
- * innermost folder that is named, and to none where nothing above it is.
+ * The sources of a mixture whose share is above zero; shares add up to 1, unless training decides on them. A document
+ * belongs to the file or to the innermost folder that is named, and to none where nothing above it is.
  *
  * @param lengths `[n]` tokens of each document.
  * @param folder of the shards, for the message.
  * @throws UserError where a source does not occur.
  */
 export function mixtureShares(
-  { shares, temperature = 1, sources: wanted }: Mixture,
+  { shares, temperature = 1, ucb, sources: wanted }: Mixture,
   sources: DocumentSources,
   lengths: Uint32Array,
   folder: string,
@@ -69,6 +86,7 @@ export function mixtureShares(
     )
   }
   const present = [...documents].map(([name, own]) => ({ name, documents: own }))
+  if (ucb) return present.map((source) => ({ ...source, share: 1 }))
   const weights = shares
     ? present.map(({ name }) => shares[name])
     : temperatureWeights(

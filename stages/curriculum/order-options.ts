@@ -56,6 +56,16 @@ const settings = {
     z.number().gte(0.1).lte(0.9),
     'Size of a pool over that of the next larger one, between 0.1 and 0.9',
   ),
+  abilities: described(
+    'abilities',
+    z.array(z.number()).min(1).max(1024),
+    'Ability of the model in logits, at equal parts of the run, in straight lines between them',
+  ),
+  band: described(
+    'band',
+    z.number().gt(0).lt(0.5),
+    'How far from one half the probability of being right may be',
+  ),
 } satisfies Record<keyof OrderSettings, z.ZodType>
 
 const settingNames = Object.keys(settings) as (keyof OrderSettings)[]
@@ -92,9 +102,15 @@ export const orderOptions = z
     mixture: mixtureOption
       .optional()
       .describe(
-        'Shares of the sources, fixed or by temperature, which hold at any time: each source goes through the order by itself [default: as the corpus is]',
+        'Shares of the sources, fixed or by temperature, which hold at any time: each source goes through the order by itself; or shares that training decides on [default: as the corpus is]',
       ),
     ...settings,
+    run: z
+      .string()
+      .optional()
+      .describe(
+        'Folder of an earlier run with a record-dynamics stage, on which `abilities` are measured [default: none]',
+      ),
   })
   .superRefine((options, context) => {
     for (const name of settingNames) {
@@ -104,6 +120,23 @@ export const orderOptions = z
         code: 'custom',
         path: [name],
         message: `\`${name}\` belongs to order ${others.join(', ')}; order ${options.order} has no use for it`,
+      })
+    }
+    if (options.mixture?.ucb && options.order !== 'random') {
+      const message =
+        '`ucb` goes with order random alone: nobody knows beforehand how much of a source will be read'
+      context.addIssue({ code: 'custom', path: ['mixture', 'ucb'], message })
+    }
+    if (options.run === undefined) return
+    const others = takers('abilities').map(([order]) => order)
+    if (!others.includes(options.order)) {
+      const message = `\`run\` belongs to order ${others.join(', ')}; order ${options.order} has no use for it`
+      context.addIssue({ code: 'custom', path: ['run'], message })
+    } else if (options.abilities) {
+      context.addIssue({
+        code: 'custom',
+        path: ['abilities'],
+        message: '`run` measures the abilities itself',
       })
     }
   })

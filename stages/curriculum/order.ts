@@ -1,20 +1,22 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Schema } from 'apache-arrow'
-import { type OrderReport, orderSchema } from '../../schemas/order.ts'
+import { dirname, join } from 'node:path'
+import type { RecordBatch, Schema } from 'apache-arrow'
+import { orderBatch, type OrderReport, orderSchema } from '../../schemas/order.ts'
 import { metricColumns } from '../../schemas/scored.ts'
 import { shardsFolder } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { dynamicsMetrics } from '../../scoring/training-dynamics.ts'
+import { rehearsedFile } from '../derived-file.ts'
 import { openShards, type Shards } from '../shards/open-shards.ts'
+import { removeAbandoned } from '../shared-partials.ts'
 import { defineStage, type StageContext } from '../stage.ts'
-import { countDocuments, orderBatches } from './arrangement.ts'
+import { countDocuments, emptyColumns, orderBatches } from './arrangement.ts'
 import { collectScores, type Scores } from './collect-scores.ts'
-import { difficulty } from './difficulty.ts'
+import { type Difficulty, difficulty } from './difficulty.ts'
 import { readSources } from './document-sources.ts'
 import { type Mixture, mixtureShares, type SourceShare } from './mixture.ts'
-import { readOrder, readOrderReport, writeOrder } from './order-file.ts'
+import { measureAbilities } from './measure-abilities.ts'
+import { readOrder, readOrderReport, stateOfOrder, writeOrder } from './order-file.ts'
 import {
   difficultyWeights,
   effectiveOptions,
@@ -22,7 +24,7 @@ import {
   type OrderOptions,
   orderSettings,
 } from './order-options.ts'
-import { mix } from './orders/mix.ts'
+import { lanes, mix } from './orders/mix.ts'
 import type { OrderSettings, RankedCorpus } from './orders/order.ts'
 import { orders } from './orders/orders.ts'
 
@@ -35,40 +37,30 @@ export const order = defineStage({
   accepts: ['scores'],
   emits: 'ordered',
   options: orderOptions,
+  async *rehearse(batches, context) {
+    const { path, shards, scores, effective, tokens } = await wantedOrder(batches, context)
+    context.log(rehearsedFile(path, await stateOfOrder(path), 'these scores, options and seed'))
+    const report = { options: effective, tokens, documents: 0, distinct: 0, available: scores.lengths.length }
+    yield orderBatch(orderSchema(report, shards), emptyColumns(0))
+  },
   async *run(batches, context) {
-    const { options, signal, stats, log } = context
-    let shards = ''
-    let opened: Shards | undefined
-    let weights: Readonly<Record<string, number>> = {}
-    const scores = await collectScores(
-      batches,
-      async (schema) => {
-        shards = shardsFolder(schema)
-        weights = chooseMetrics(schema, options)
-        const metrics = metricColumns(schema).filter(({ name }) => name in weights)
-        opened = await openShards(shards)
-        return { metrics, heldOut: opened.heldOut }
-      },
-      stats,
-    )
-    signal.throwIfAborted()
-    if (!scores || !opened || scores.parts.length === 0) {
-      throw new UserError(
-        `The shards${shards && ` in \`${shards}\``} hold no document to train on. Score more text, or hold out a smaller share of it.`,
-      )
+    const { stats, log } = context
+    const wanted = await wantedOrder(batches, context)
+    const { path, shards } = wanted
+    await removeAbandoned(dirname(path))
+    const state = await stateOfOrder(path)
+    if (state === 'whole') log(`The order is there and is reused: \`${path}\`.`)
+    else {
+      if (state === 'damaged') log(`The order \`${path}\` is damaged and is made anew.`)
+      await makeOrder(wanted)
     }
-    const tokens = options.tokens ?? scores.lengths.reduce((sum, length) => sum + length, -1)
-    const effective = { ...effectiveOptions(options, weights), tokens }
-    const { mixture } = options
-    const sources = mixture && (await sourcesOf(opened, scores, mixture, context))
-    const path = join(shards, 'orders', `${orderKey(scores, effective, sources)}.arrow`)
-    if (existsSync(path)) log(`The order is there and is reused: \`${path}\`.`)
-    else await makeOrder(path, scores, weights, options, effective, tokens, sources)
-
     const { documents, distinct, available } = await readOrderReport(path)
     stats.expect('documents', documents)
-    stats.set('repeats', documents - distinct)
-    stats.set('coverage', distinct / available)
+    // Where training decides what is read, it does not read all that is there for it.
+    if (!wanted.options.mixture?.ucb) {
+      stats.set('repeats', documents - distinct)
+      stats.set('coverage', distinct / available)
+    }
     for await (const batch of readOrder(path, shards)) {
       stats.add('documents', batch.numRows)
       yield batch
@@ -76,27 +68,90 @@ export const order = defineStage({
   },
 })
 
-async function makeOrder(
-  path: string,
+/** An order, and what it is made from. */
+interface WantedOrder {
+  /** Its file, whether that is there or not. */
+  readonly path: string
+  /** Folder of the shards. */
+  readonly shards: string
+  readonly scores: Scores
+  /** Of the metrics that make up the difficulty. */
+  readonly weights: Readonly<Record<string, number>>
+  /** With the abilities that were measured, if any were. */
+  readonly options: OrderOptions
+  /** The options that count, defaults included. */
+  readonly effective: Readonly<Record<string, unknown>>
+  /** Tokens that the run predicts. */
+  readonly tokens: number
+  /** To mix; without them the corpus is one. */
+  readonly sources?: readonly SourceShare[] | undefined
+}
+
+/** @throws UserError where the shards have nothing to train on, or not what the options ask for. */
+async function wantedOrder(
+  batches: AsyncIterable<RecordBatch>,
+  context: StageContext<OrderOptions>,
+): Promise<WantedOrder> {
+  const { options, signal, stats } = context
+  let shards = ''
+  let opened: Shards | undefined
+  let weights: Readonly<Record<string, number>> = {}
+  const scores = await collectScores(
+    batches,
+    async (schema) => {
+      shards = shardsFolder(schema)
+      weights = chooseMetrics(schema, options)
+      const metrics = metricColumns(schema).filter(({ name }) => name in weights)
+      opened = await openShards(shards)
+      return { metrics, heldOut: opened.heldOut, hashes: options.run !== undefined }
+    },
+    stats,
+  )
+  signal.throwIfAborted()
+  if (!scores || !opened || scores.parts.length === 0) {
+    throw new UserError(
+      `The shards${shards && ` in \`${shards}\``} hold no document to train on. Score more text, or hold out a smaller share of it.`,
+    )
+  }
+  const tokens = options.tokens ?? scores.lengths.reduce((sum, length) => sum + length, -1)
+  const measured = await withAbilities(options, scores, weights)
+  const effective = { ...effectiveOptions(measured, weights), tokens }
+  const { mixture } = options
+  const sources = mixture && (await sourcesOf(opened, scores, mixture, context))
+  const path = join(shards, 'orders', `${orderKey(scores, effective, sources)}.arrow`)
+  return { path, shards, scores, weights, options: measured, effective, tokens, sources }
+}
+
+/** The options with the abilities of the run that they name. @throws UserError where that run says nothing of the documents. */
+async function withAbilities(
+  options: OrderOptions,
   scores: Scores,
   weights: Readonly<Record<string, number>>,
-  options: OrderOptions,
-  effective: Readonly<Record<string, unknown>>,
-  tokens: number,
-  sources: readonly SourceShare[] | undefined,
-): Promise<void> {
-  const { lengths, metrics } = scores
-  const { hardness, ascending } = difficulty(
+): Promise<OrderOptions> {
+  if (options.run === undefined || !scores.hashes) return options
+  const { ascending } = difficultyBy(weights, scores)
+  return { ...options, abilities: await measureAbilities(options.run, scores.hashes, ascending) }
+}
+
+function difficultyBy(weights: Readonly<Record<string, number>>, { lengths, metrics }: Scores): Difficulty {
+  return difficulty(
     lengths.length,
     metrics.map(({ column, values }) => ({ values, hardEnd: column.hardEnd, weight: weights[column.name] })),
   )
+}
+
+async function makeOrder(wanted: WantedOrder): Promise<void> {
+  const { path, scores, weights, options, effective, tokens, sources } = wanted
+  const { lengths } = scores
+  const { hardness, ascending } = difficultyBy(weights, scores)
   // The stream's first token is only ever an input.
   const needed = tokens + 1
   const corpus = { lengths, ascending }
   const arrange = (own: RankedCorpus, tokens: number, seed: number, source?: string) =>
     orders[options.order].arrange(own, tokens, seed, settingsFor(own, options, source))
+  const combine = options.mixture?.ucb ? lanes : mix
   const stretches = sources
-    ? mix(corpus, sources, needed, options.seed, arrange)
+    ? combine(corpus, sources, needed, options.seed, arrange)
     : [...arrange(corpus, needed, options.seed)]
   const report: OrderReport = { options: effective, tokens, ...countDocuments(stretches, lengths.length) }
   const schema = orderSchema(report)

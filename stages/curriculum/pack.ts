@@ -1,20 +1,29 @@
 import { createHash, type Hash } from 'node:crypto'
 import { z } from 'zod'
-import { type OrderColumns, orderColumns, orderReport } from '../../schemas/order.ts'
+import { type OrderColumns, orderColumns, type OrderReport, orderReport } from '../../schemas/order.ts'
 import { shardsFolder } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
+import { rehearsedFile } from '../derived-file.ts'
 import { openShards } from '../shards/open-shards.ts'
 import { defineStage } from '../stage.ts'
 import type { DocumentPlaces } from '../training/messages.ts'
 import { lengthGrowthOption } from '../training/schedules/sequence-length.ts'
-import { PackedStream, type StreamLayout } from './packed-stream.ts'
-import { openShardTokens, type ShardTokens } from './shard-tokens.ts'
+import type { Mixture } from './mixture.ts'
+import { type BatchShape, PackedStream, type StreamLayout } from './packed-stream.ts'
+import { SampledRows } from './sampled-rows.ts'
+import { openShardTokens, type ShardTokens, stateOfShardTokens } from './shard-tokens.ts'
+import { SourceSampler, type UpperConfidence } from './source-sampler.ts'
 
 const options = z
   .strictObject({
     rows: z.int().positive().default(16).describe('Sequences a batch'),
     length: z.int().positive().default(128).describe('Tokens that a sequence predicts'),
     grow: lengthGrowthOption.optional(),
+    to: z.string().optional().meta({
+      description:
+        'Folder of the run, for a mixture by ucb: what its batches came to is written there, sources.jsonl [default: none]',
+      cosmetic: true,
+    }),
     from: z.int().min(0).default(0).meta({
       description: 'Step of the first batch, as `train --resume` sets it; the last step at most.',
       cosmetic: true,
@@ -36,11 +45,20 @@ export const pack = defineStage({
   accepts: ['ordered'],
   emits: 'batches',
   options,
+  // eslint-disable-next-line require-yield -- batches are made from what the order holds
+  async *rehearse(ordered, { options, log }) {
+    for await (const batch of ordered) {
+      checkBudget(orderReport(batch.schema).tokens, options)
+      const { path, state } = await stateOfShardTokens(await openShards(shardsFolder(batch.schema)))
+      return log(rehearsedFile(path, state, 'the tokens of these shards'))
+    }
+  },
   async *run(ordered, { options, signal, stats, log }) {
     let shards: ShardTokens | undefined
     let layout: StreamLayout | undefined
     let places: DocumentPlaces | undefined
     let tokens = 0
+    let ucb: SampledMixture | undefined
     let laid = 0
     const hash = createHash('sha256')
     try {
@@ -49,6 +67,7 @@ export const pack = defineStage({
         if (!shards || !layout || !places) {
           const report = orderReport(batch.schema)
           tokens = report.tokens
+          ucb = sampledMixture(report)
           layout = emptyLayout(report.documents)
           places = { parts: new Uint32Array(report.documents), rows: new Uint32Array(report.documents) }
           shards = await openShardTokens(await openShards(shardsFolder(batch.schema)), signal, log)
@@ -60,20 +79,21 @@ export const pack = defineStage({
         update(hash, columns)
         laid += batch.numRows
       }
-      const shape = options.rows * options.length
-      if (!shards || !layout || !places || tokens < shape) {
-        throw new UserError(
-          `The order has ${tokens} tokens to predict, fewer than a batch of ${options.rows} rows of ${options.length}. ` +
-            'Lower `rows` or `length`, raise the order’s `tokens`, or score more text.',
-        )
-      }
-      const stream = new PackedStream(layout, shards.store, tokens, options, shards.corpus, options.grow)
+      checkBudget(tokens, options)
+      // An order without a document has no tokens either.
+      if (!shards || !layout || !places) return
+      const source = shards
+      const stream = new PackedStream(layout, source.store, tokens, options, source.corpus, options.grow)
       const { rows, length, grow, from } = options
-      const cut = grow ? [rows, length, grow] : [rows, length]
-      const name = hash.update(JSON.stringify([shards.key, tokens, ...cut])).digest('hex')
-      for (let step = Math.min(from, stream.steps - 1); step < stream.steps; step++) {
+      const cut = [rows, length, ...(grow ? [grow] : []), ...(ucb ? [ucb] : [])]
+      const name = hash.update(JSON.stringify([source.key, tokens, ...cut])).digest('hex')
+      const first = Math.min(from, stream.steps - 1)
+      const sampled = ucb && (await openSampled(ucb, layout, stream, options, first))
+      for (let step = first; step < stream.steps; step++) {
         signal.throwIfAborted()
-        yield { ...stream.readBatch(step), stream: name, places }
+        const drawn = sampled?.draw(step)
+        const batch = await source.mending(() => stream.readBatch(step, drawn?.starts))
+        yield { ...batch, stream: name, places, ...(drawn && { feedback: drawn.feedback }) }
         stats.add('batches', 1)
       }
     } finally {
@@ -81,6 +101,47 @@ export const pack = defineStage({
     }
   },
 })
+
+/** A mixture whose shares training decides on. */
+interface SampledMixture extends UpperConfidence {
+  readonly seed: number
+}
+
+function sampledMixture({ options }: OrderReport): SampledMixture | undefined {
+  const { mixture, seed } = options as { mixture?: Mixture; seed: number }
+  return mixture?.ucb && { ...mixture.ucb, seed }
+}
+
+/** @throws UserError where there is no folder for what the run learns of its sources. */
+async function openSampled(
+  { seed, ...settings }: SampledMixture,
+  { phases, starts }: StreamLayout,
+  stream: PackedStream,
+  { to, from }: z.output<typeof options>,
+  first: number,
+): Promise<SampledRows> {
+  if (to === undefined) {
+    throw new UserError(
+      'A mixture by `ucb` writes down what its batches came to: give `pack` the folder of the run, as `to`.',
+    )
+  }
+  // The phase of a document is its source, and sources lie one behind the other.
+  const laneStarts = Array.from(starts.subarray(0, phases.length)).filter(
+    (_, i) => i === 0 || phases[i] !== phases[i - 1],
+  )
+  const sampler = new SourceSampler(laneStarts.length, seed, settings)
+  const shapeOf = (step: number) => stream.shapeOf(step)
+  return SampledRows.open({ to, starts: laneStarts, sampler, shapeOf }, from, first)
+}
+
+/** @throws UserError where the tokens of an order do not make up a batch. */
+function checkBudget(tokens: number, { rows, length }: BatchShape): void {
+  if (tokens >= rows * length) return
+  throw new UserError(
+    `The order has ${tokens} tokens to predict, fewer than a batch of ${rows} rows of ${length}. ` +
+      'Lower `rows` or `length`, raise the order’s `tokens`, or score more text.',
+  )
+}
 
 function update(hash: Hash, columns: OrderColumns): void {
   const { part, row, tokens, hardness, phase } = columns

@@ -55,15 +55,23 @@ export class PackedStream {
     this.steps = Math.floor(tokens / (shape.rows * shape.length))
   }
 
-  /** The batch of a step, from 0. A pure function of order and step: a resumed run reads what a broken one would have. */
-  readBatch(step: number): Omit<Batch, 'stream'> & { readonly longest?: BatchShape } {
-    const { rows, length } = this.#shapeOf(step)
+  /**
+   * The batch of a step, from 0. A pure function of order and step: a resumed run reads what a broken one would have.
+   * @param starts where in the stream each row begins, if rows do not follow each other.
+   */
+  readBatch(
+    step: number,
+    starts?: readonly number[],
+  ): Omit<Batch, 'stream'> & { readonly longest?: BatchShape } {
+    const { rows, length } = this.shapeOf(step)
     const { hardness, phases } = this.#layout
-    const { tokens: stream, documents: owners } = this.#read(step * rows * length, rows * length + 1)
+    const { tokens, documents } = starts
+      ? this.#readRows(starts, length + 1)
+      : this.#readOn(step * rows * length, rows, length)
     const rowHardness = new Float32Array(rows)
     const rowPhases = new Int32Array(rows)
     for (let row = 0; row < rows; row++) {
-      const owned = owners.subarray(row * length, (row + 1) * length + 1)
+      const owned = documents.subarray(row * (length + 1), (row + 1) * (length + 1))
       rowHardness[row] = owned.reduce((sum, document) => sum + hardness[document], 0) / owned.length
       rowPhases[row] = phases[owned[0]]
     }
@@ -72,8 +80,8 @@ export class PackedStream {
       steps: this.steps,
       rows,
       length,
-      tokens: overlappingRows(stream, rows, length),
-      documents: overlappingRows(owners, rows, length),
+      tokens,
+      documents,
       hardness: rowHardness,
       phases: rowPhases,
       corpus: this.#corpus,
@@ -81,11 +89,33 @@ export class PackedStream {
     }
   }
 
-  #shapeOf(step: number): BatchShape {
+  /** Shape of the batch of a step. */
+  shapeOf(step: number): BatchShape {
     const { rows, length } = this.#shape
     if (!this.#growth) return this.#shape
     const grown = sequenceLength(this.#growth, length, rows * length, step / this.steps)
     return { rows: (rows * length) / grown, length: grown }
+  }
+
+  /** Rows that follow each other in the stream. */
+  #readOn(first: number, rows: number, length: number): { tokens: Int32Array; documents: Int32Array } {
+    const { tokens, documents } = this.#read(first, rows * length + 1)
+    return {
+      tokens: overlappingRows(tokens, rows, length),
+      documents: overlappingRows(documents, rows, length),
+    }
+  }
+
+  /** Rows of `width` tokens that lie anywhere. */
+  #readRows(starts: readonly number[], width: number): { tokens: Int32Array; documents: Int32Array } {
+    const tokens = new Int32Array(starts.length * width)
+    const documents = new Int32Array(starts.length * width)
+    starts.forEach((start, row) => {
+      const read = this.#read(start, width)
+      tokens.set(read.tokens, row * width)
+      documents.set(read.documents, row * width)
+    })
+    return { tokens, documents }
   }
 
   /** `count` tokens of the stream from `first`, each with the position in the order of its document. */

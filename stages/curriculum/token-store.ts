@@ -1,11 +1,23 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type TokenIds, tokenIds, type TokenLists } from '../../schemas/tokenized.ts'
 import { UserError } from '../../schemas/user-error.ts'
+import type { DerivedFileState } from '../derived-file.ts'
 import { replaceFile } from '../replace-file.ts'
+import { sharedPartial } from '../shared-partials.ts'
 import { blockBytes, BlockChecksums } from './block-checksums.ts'
+
+/** Tokens read at a time where all of them are. */
+const stretch = 1 << 16
+
+/** Tokens in a store that are not those that were written. */
+export class DamagedTokens extends UserError {
+  constructor(path: string) {
+    super(`\`${path}\` is damaged: the next run makes it anew.`)
+  }
+}
 
 /** What a token store holds. */
 export interface TokenStoreFacts {
@@ -45,7 +57,7 @@ export async function writeTokenStore(
     await writeAll(file, Uint32Array.of(endChecksum(path, lengths, checksums)))
   }
   // Several runs may start on the same shards at once.
-  await replaceFile(path, write, `${path}.${process.pid}.partial`)
+  await replaceFile(path, write, `${sharedPartial(path)}.partial`)
 }
 
 /** Random access to the tokens of a corpus. The caller closes it. */
@@ -55,7 +67,7 @@ export interface TokenStore {
   readonly starts: Float64Array
   /**
    * Fills `into` with the tokens from `start`. Synchronous: from the system's file cache a read takes about 1 µs.
-   * @throws UserError where the tokens are not those that were written.
+   * @throws DamagedTokens where they are not those that were written.
    */
   read(start: number, into: Int32Array): void
   close(): void
@@ -85,9 +97,7 @@ export async function openTokenStore(path: string, facts: TokenStoreFacts): Prom
       if (isChecked[at] === 1) continue
       const length = Math.min(blockBytes, tokenBytes - at * blockBytes)
       const read = readSync(file, block, 0, length, at * blockBytes)
-      if (read !== length || crc32(block.subarray(0, length)) !== checksums[at]) {
-        throw new UserError(`\`${path}\` is damaged: remove the file, and the next run makes it anew.`)
-      }
+      if (read !== length || crc32(block.subarray(0, length)) !== checksums[at]) throw new DamagedTokens(path)
       isChecked[at] = 1
     }
   }
@@ -102,6 +112,23 @@ export async function openTokenStore(path: string, facts: TokenStoreFacts): Prom
       into.set(buffer.subarray(0, into.length))
     },
     close: () => closeSync(file),
+  }
+}
+
+/** What there is of a token store, which is read to the last byte. */
+export async function stateOfTokenStore(path: string, facts: TokenStoreFacts): Promise<DerivedFileState> {
+  if (!existsSync(path)) return 'missing'
+  const store = await openTokenStore(path, facts)
+  if (!store) return 'damaged'
+  try {
+    const end = store.starts[facts.documents]
+    for (let at = 0; at < end; at += stretch) store.read(at, new Int32Array(Math.min(stretch, end - at)))
+    return 'whole'
+  } catch (error) {
+    if (error instanceof DamagedTokens) return 'damaged'
+    throw error
+  } finally {
+    store.close()
   }
 }
 

@@ -11,6 +11,14 @@ export const readShards = defineStage({
   options: z.strictObject({
     shards: z.string().describe('Folder that write-shards wrote'),
   }),
+  async *rehearse(_, { options, log }) {
+    const shards = await openShards(options.shards)
+    const counts = [shards.parts.length, shards.rows].map((count) => count.toLocaleString('en'))
+    log(
+      `all ${counts[0]} units of \`${options.shards}\` are reused, ${counts[1]} documents, since they are finished.`,
+    )
+    yield* shards.scores()
+  },
   async *run(_, { options, signal, stats }) {
     const shards = await openShards(options.shards)
     stats.expect('documents', shards.rows)

@@ -70,7 +70,8 @@ export async function removeLeftovers(
   const units = new Set(lines.map(({ unit }) => unit))
   await removeParts(folder, (unit, partial) => isOwn(unit, share) && (partial || !units.has(unit)))
   for (const name of await readdir(folder)) {
-    if (/^(plan|manifest|tokenizer)[\w.]*\.partial$/.test(name)) await rm(join(folder, name))
+    if (/^(plan|manifest|tokenizer|ngrams)[\w.]*\.partial$|^rejected\.jsonl\.tmp$/.test(name))
+      await rm(join(folder, name))
   }
 }
 

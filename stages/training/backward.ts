@@ -31,6 +31,7 @@ export const backward = defineStage({
 
 async function gradientsOf(item: Forwarded | Selected): Promise<Gradients> {
   const { batch, model, activations, startedAt, waitingMs, forwardMs } = item
+  await batch.feedback?.(await readLosses(item))
   const selection = 'selection' in item ? item.selection : everything(await readLosses(item))
   const backwardStartedAt = performance.now()
   const gradients = model.backward(batch.tokens, activations, selection)

@@ -2,10 +2,11 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../../schemas/user-error.ts'
-import { defineStage, type Log } from '../stage.ts'
+import { defineStage, type Log, type StageContext } from '../stage.ts'
 import { type Average, averages, writeAverage } from './checkpoint-average.ts'
 import { checkpointFolder, listCheckpoints, updatesOf, writeFolder, writeModel } from './checkpoint-folder.ts'
 import type { Step } from './messages.ts'
+import { type Request, requestsIn, rest, withdraw } from './requests.ts'
 import { readTrainingState, writeTrainingState } from './training-state.ts'
 
 const options = z
@@ -23,7 +24,7 @@ const options = z
     }),
     average: z.enum(averages).default('none').meta({
       description:
-        'Mean of the newest models, written to `checkpoints/average` at the end: `uniform`, or `ema`, in which each counts 0.8 times the next newer one.',
+        'Mean of the newest models, written to `checkpoints/average` at the end: `uniform`; `ema`, in which each counts 0.8 times the next newer one; or `decay`, which stands for a learning rate that decays over them.',
     }),
     'average-of': z
       .int()
@@ -35,7 +36,7 @@ const options = z
     const refuse = (option: keyof typeof options, message: string) =>
       context.addIssue({ code: 'custom', path: [option], message })
     if (options.average === 'none') {
-      if (options['average-of'] !== undefined) refuse('average-of', 'needs an `average`, uniform or ema')
+      if (options['average-of'] !== undefined) refuse('average-of', 'needs an `average`')
       return
     }
     const count = averagedOf(options)
@@ -55,7 +56,7 @@ export const checkpoint = defineStage({
   accepts: ['steps'],
   emits: 'steps',
   options,
-  async *run(items, { options, signal, stats, log, interruption }) {
+  async *run(items, { options, signal, stats, log, interruption, identities }) {
     const { to, every } = options
     let graph: string | undefined
     let best: Best | undefined
@@ -67,24 +68,36 @@ export const checkpoint = defineStage({
         graph = await readFile(join(to, 'graph.yaml'), 'utf8').catch(() => undefined)
         interruption?.defer()
       }
-      const isWished = interruption?.wished ?? false
       const isBest =
         best !== undefined && evaluation !== undefined && evaluation.bitsPerByte < best.bitsPerByte
-      const isDue = isWished || isBest || isRegular(updates, steps, every)
       // The first message has made no update; where it is not the run's own beginning, it comes from a checkpoint.
-      if (isDue && !isFirst) {
-        await write(checkpointFolder(to, updates), step, graph, signal)
+      let isKept = isFirst
+      const keep = async () => {
+        if (isKept) return
+        await write(checkpointFolder(to, updates), step, { graph, identities }, signal)
+        isKept = true
         if (isBest) best = { updates, bitsPerByte: evaluation.bitsPerByte }
         await prune(step, options, best)
         stats.add('checkpoints', 1)
         if (best && updates === steps) log(praise(to, best))
       }
+      /** @returns whether the run shall end. */
+      const attend = async (requested: ReadonlySet<Request>) => {
+        const isWished = interruption !== undefined && (interruption.wished || requested.has('stop'))
+        if (isWished || requested.has('checkpoint-now')) await keep()
+        if (requested.has('checkpoint-now') && updates > 0) await withdraw('checkpoint-now', to)
+        return isWished
+      }
+      if (isBest || isRegular(updates, steps, every)) await keep()
+      let isWished = await attend(await requestsIn(to))
       if (updates === steps && options.average !== 'none') {
         await average(steps, { ...options, average: options.average }, signal, log)
       }
       isFirst = false
       yield step
-      if (isWished && updates < steps) interruption?.fulfil()
+      if (updates === steps) continue
+      isWished ||= await rest(to, updates, { attend, signal, log })
+      if (isWished) interruption?.fulfil()
     }
   },
 })
@@ -94,8 +107,8 @@ function averagedOf({ 'average-of': count = 6 }: { readonly 'average-of'?: numbe
 }
 
 /**
- * Whether a checkpoint after so many updates is there in every run alike, and not because one was stopped or its model
- * was the best so far. The mean is of these, so that a run that was stopped comes to the same.
+ * Whether a checkpoint after so many updates is there in every run alike, and not because one was stopped or asked for
+ * it, or its model was the best so far. The mean is of these, so that a run that was stopped comes to the same.
  */
 function isRegular(updates: number, steps: number, every: number): boolean {
   return updates === steps || (every > 0 && updates % every === 0)
@@ -156,10 +169,17 @@ function praise(to: string, { updates, bitsPerByte }: Best): string {
   return `The best model is \`${checkpointFolder(to, updates)}\`, with ${bitsPerByte.toFixed(3)} bits per byte on held-out text.`
 }
 
+/** What a run began with. */
+interface Beginning {
+  /** Text of its graph, where its folder holds one. */
+  readonly graph: string | undefined
+  readonly identities: StageContext<Options>['identities']
+}
+
 async function write(
   folder: string,
   step: Step,
-  graph: string | undefined,
+  { graph, identities }: Beginning,
   signal: AbortSignal,
 ): Promise<void> {
   const { model, optimizer, batch } = step
@@ -173,7 +193,7 @@ async function write(
     if (graph !== undefined) await writeFile(join(partial, 'graph.yaml'), graph)
     const moments = await optimizer.export()
     signal.throwIfAborted()
-    await writeTrainingState(partial, step, moments)
+    await writeTrainingState(partial, step, moments, identities)
   })
 }
 

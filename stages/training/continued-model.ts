@@ -6,15 +6,16 @@ import { readNewestModel } from './newest-model.ts'
 import { checkTokenizer } from './same-tokenizer.ts'
 
 /**
- * A trained model whose training is continued on other batches.
+ * A trained model that is to read other batches: its training goes on with them, or its losses are compared with.
  * @param from a folder with a model, or a run whose newest checkpoint is meant
  * @throws UserError where there is none, or one that cannot read the batches.
  */
 export async function readContinuedModel(
   from: string,
-  { length, corpus }: Batch,
+  { corpus, ...batch }: Batch,
   log: Log,
 ): Promise<Checkpoint> {
+  const { length } = batch.longest ?? batch
   const checkpoint = await readNewestModel(from, log)
   const { config, tokenizer } = checkpoint
   await checkTokenizer(from, tokenizer, corpus.shards)

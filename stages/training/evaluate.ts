@@ -72,7 +72,8 @@ export async function openHeldOut(
   const shards = await openShards(corpus.shards)
   const source = await openShardTokens(shards, signal, log)
   try {
-    const batches = [...heldOutBatches(await chooseHeldOut(shards, tokens), source, { rows, length })]
+    const documents = await chooseHeldOut(shards, tokens)
+    const batches = await source.mending(() => [...heldOutBatches(documents, source, { rows, length })])
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
     const targets = batches.reduce((sum, batch) => sum + batch.targets, 0)
     const nats = await unigramNats(shards)

@@ -35,7 +35,12 @@ export interface Batch {
   readonly stream: string
   /** Where the documents of the order lie, the same object in every batch; absent where no order stands behind it. */
   readonly places?: DocumentPlaces
+  /** Where later batches depend on what this one comes to: waits for its losses. */
+  readonly feedback?: Feedback
 }
+
+/** Takes in the losses of a batch, `[B·T]` in nats, before its step goes on. */
+export type Feedback = (losses: Float32Array) => Promise<void>
 
 /** `[N]` part of the shards, and row in it, of each document of an order. */
 export interface DocumentPlaces {

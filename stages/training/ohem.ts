@@ -90,7 +90,7 @@ export const ohem = defineStage({
   async identity({ reference, ...options }) {
     return reference === undefined ? options : { ...options, reference: await referenceHashes(reference) }
   },
-  async *run(items, { options }) {
+  async *run(items, { options, log }) {
     const { keep, granularity, criterion = 'loss', reference: folder = '' } = options
     const choice = choiceBy({
       granularity,
@@ -105,7 +105,7 @@ export const ohem = defineStage({
       yield* select(items, { keep, granularity, ...choice }, scoring[criterion])
       return
     }
-    const reference = openReference(folder)
+    const reference = openReference(folder, log)
     try {
       yield* select(items, { keep, granularity, ...choice }, reference.excess)
     } finally {

@@ -64,8 +64,9 @@ export const optimize = defineStage({
             checkGroups(settings.groups, model.parameters)
             optimizer = model.kernels.optimizer(model.parameters, settings)
             const made = resume === undefined ? { updates: 0 } : await restore(optimizer, model, resume)
-            stats.expect('steps', steps)
+            // Those of before are no part of the pace.
             stats.add('steps', made.updates)
+            stats.expect('steps', steps)
             yield { ...made, steps, batch, model, optimizer }
             waitedMs = performance.now() - waitingSince
           }

@@ -2,18 +2,20 @@ import { createRequire } from 'node:module'
 import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Evaluation, RunRecord, StepLine, StepRecord } from '../../schemas/run-record.ts'
+import type { Evaluation, RunRecord, RunSetup, StepLine, StepRecord } from '../../schemas/run-record.ts'
 import { replaceFile } from '../replace-file.ts'
 import { defineStage } from '../stage.ts'
 import { cutBack } from './json-lines.ts'
+import type { Model } from './model/model.ts'
 import { overlapOf } from './selection/most-kept.ts'
+import { thisMachine } from './this-machine.ts'
 
 const { version } = createRequire(import.meta.url)('gradus/package.json') as { version: string }
 
 export const record = defineStage({
   name: 'record',
   summary:
-    'Write what every step did into the run folder: steps.jsonl, evaluations.jsonl, and run.json at the end.',
+    'Write what every step did into the run folder: setup.json, steps.jsonl, evaluations.jsonl, and run.json at the end.',
   version: 1,
   accepts: ['steps'],
   emits: 'steps',
@@ -40,6 +42,7 @@ export const record = defineStage({
         // What a run that goes on wrote after its checkpoint, it will write again.
         await cutBack<StepLine>(stepsFile, ({ step }) => step < updates - 1, count)
         await cutBack<Evaluation>(evaluationsFile, ({ step }) => step < updates, notice)
+        await writeJson(join(to, 'setup.json'), setupOf(model))
         isFirst = false
       }
       if (evaluation) {
@@ -52,24 +55,32 @@ export const record = defineStage({
         await appendFile(stepsFile, `${JSON.stringify(line)}\n`)
       }
       if (updates === step.steps) {
-        await writeRecord(to, {
+        const run: RunRecord = {
           version: 1,
-          gradus: version,
-          backend: { name: model.backend.name, device: model.backend.device, reason: model.backend.reason },
-          parameters: model.parameters.count,
+          ...setupOf(model),
           steps: updates,
           tokens,
           seconds: milliseconds / 1000,
           tokensPerSecond: tokens / (milliseconds / 1000),
           before,
           after: evaluation ?? null,
-        })
+        }
+        await writeJson(join(to, 'run.json'), run)
       }
       yield step
     }
   },
 })
 
-async function writeRecord(folder: string, run: RunRecord): Promise<void> {
-  await replaceFile(join(folder, 'run.json'), (file) => file.writeFile(`${JSON.stringify(run, null, 2)}\n`))
+function setupOf({ backend: { name, device, reason }, parameters }: Model): RunSetup {
+  return {
+    gradus: version,
+    backend: { name, device, reason },
+    machine: thisMachine(),
+    parameters: parameters.count,
+  }
+}
+
+async function writeJson(path: string, value: RunSetup | RunRecord): Promise<void> {
+  await replaceFile(path, (file) => file.writeFile(`${JSON.stringify(value, null, 2)}\n`))
 }

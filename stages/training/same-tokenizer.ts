@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { UserError } from '../../schemas/user-error.ts'
-import { openTokenizer } from '../shards/tokenizer-file.ts'
+import { openTokenizer, tokenizerHash } from '../shards/tokenizer-file.ts'
 
 /**
  * Holds a model's tokenizer against that of the shards it is to read: their ids must stand for the same tokens.
@@ -10,8 +10,9 @@ import { openTokenizer } from '../shards/tokenizer-file.ts'
  * @throws UserError where they do not.
  */
 export async function checkTokenizer(model: string, tokenizer: string, shards: string): Promise<void> {
-  const [own, given] = [await openTokenizer(tokenizer), await openTokenizer(join(shards, 'tokenizer.json'))]
-  if (own.sha256 === given.sha256) return
+  const path = join(shards, 'tokenizer.json')
+  if ((await tokenizerHash(tokenizer)) === (await tokenizerHash(path))) return
+  const [own, given] = [await openTokenizer(tokenizer), await openTokenizer(path)]
   const ids = new Map(Object.entries(own.tokenizer.getVocab(true)))
   const tokens = Object.entries(given.tokenizer.getVocab(true))
   if (tokens.length === ids.size && tokens.every(([token, id]) => ids.get(token) === id)) return

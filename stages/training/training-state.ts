@@ -29,6 +29,7 @@ const stateSchema = z.object({
   batches: whole.min(1),
   optimizer: z.string(),
   stream: z.string(),
+  identities: z.record(z.string(), z.unknown()).default({}),
   // Numbers of our own, which the file's checksums do not guard but nothing relies on.
   record: z.looseObject({ step: whole }).transform((record) => record as unknown as StepRecord),
   evaluation: z
@@ -44,6 +45,7 @@ export async function writeTrainingState(
   folder: string,
   step: Step,
   optimizerState: OptimizerState,
+  identities: TrainingState['identities'] = {},
 ): Promise<void> {
   const { updates, steps, batch, model, optimizer, record, evaluation = null } = step
   if (!record) throw new Error('There is nothing to go on from before the first update.')
@@ -63,6 +65,7 @@ export async function writeTrainingState(
     batches: batch.step + 1,
     optimizer: optimizer.rule.name,
     stream: batch.stream,
+    identities,
     record,
     evaluation,
     files,

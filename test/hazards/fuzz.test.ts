@@ -1,6 +1,6 @@
 import { checkGraph } from '../../pipeline/graph/check.ts'
 import { parseAssignment, parseGraph } from '../../pipeline/graph/parse.ts'
-import { registry } from '../../pipeline/registry.ts'
+import { stagesOf } from '../../pipeline/registry.ts'
 import { fuzz } from '../../scripts/bench/fuzz.ts'
 
 /** A short run of `npm run bench -- fuzz --json`, always with the same inputs. */
@@ -24,8 +24,9 @@ test.each([
       .join('\n'),
     /Excessive alias count/,
   ],
-])('%s is a problem of the graph like any other', (_, text, message) => {
-  const { diagnostics } = checkGraph(parseGraph(text, 'a.yaml'), registry)
+])('%s is a problem of the graph like any other', async (_, text, message) => {
+  const source = parseGraph(text, 'a.yaml')
+  const { diagnostics } = checkGraph(source, await stagesOf(source))
   expect(diagnostics).toMatchObject([
     { severity: 'error', message: expect.stringMatching(message) as string },
   ])

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,7 @@ import {
   training,
 } from '../../scripts/bench/faults/world.ts'
 import { openShards } from '../../stages/shards/open-shards.ts'
+import { cli } from '../pipeline/command-line.ts'
 
 /** Several processes in one folder. */
 
@@ -70,7 +72,10 @@ describe('a lock', () => {
     const to = place()
     await lockFolder(to)
     const path = join(to, '.lock')
-    await writeFile(path, JSON.stringify({ ...thisProcess(''), id: 'far', host: 'far-away' }))
+    await writeFile(
+      path,
+      JSON.stringify({ ...thisProcess(''), id: 'far', host: 'far-away', place: 'far-away' }),
+    )
     await expect(lockFolder(to)).rejects.toThrow(/on far-away/)
     const longAgo = new Date(Date.now() - 120_000)
     await utimes(path, longAgo, longAgo)
@@ -205,5 +210,24 @@ describe('processes that divide a plan', () => {
       expect(await gradus(world, command)).toMatchObject({ code: 1, stderr: refused })
     await run[Symbol.asyncDispose]()
     expect(await readFile(join(world, 'run', 'graph.yaml'), 'utf8')).toBe('stages: {}')
+  })
+
+  it('are kept out of a run as long as it trains', async () => {
+    const world = place()
+    await copyWorld(whole, world)
+    const words = [...training('wasm'), '--set', 'stages.order.with.tokens=640000']
+    const child = spawn(process.execPath, [cli, ...words], { cwd: world, stdio: 'ignore' })
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+    const begun = setInterval(() => {
+      if (!existsSync(join(world, 'run', 'steps.jsonl'))) return
+      clearInterval(begun)
+      void lockFolder(join(world, 'run')).then(
+        () => child.kill('SIGKILL'),
+        () => child.kill('SIGTERM'),
+      )
+    }, 1)
+    // It ends in good order where the lock was held.
+    expect(await ended).toBe(130)
+    clearInterval(begun)
   })
 })

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, cpus, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Evaluation, StepLine } from '../../schemas/run-record.ts'
+import type { Evaluation, RunRecord, StepLine } from '../../schemas/run-record.ts'
 import { html } from '../../pipeline/report/html.ts'
 import { curves } from '../../pipeline/report/plot-data.ts'
 import { gradus } from './command-line.ts'
@@ -12,6 +12,7 @@ const hostile = '<script>document.title = "taken"</script><img src=x onerror=ale
 let folder: string
 let run: string
 let page: string
+let texts: string[]
 let steps: StepLine[]
 let evaluations: Evaluation[]
 
@@ -19,12 +20,13 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gradus-report-'))
   run = join(folder, 'run')
   const words = ['a dog', 'the old house', 'seven boats', 'nobody', 'rain', 'green apples', 'her brother']
-  const lines = Array.from({ length: 120 }, (_, i) => {
+  texts = Array.from({ length: 120 }, (_, i) => {
     const text = Array.from({ length: 12 + (i % 9) }, (_, j) => words[(i * j + i) % words.length]).join(
       ' was ',
     )
-    return JSON.stringify({ id: `${i}<b>`, text: `${hostile} ${text}.` })
+    return `${hostile} ${text}.`
   })
+  const lines = texts.map((text, i) => JSON.stringify({ id: `${i}<b>`, text }))
   await writeFile(join(folder, 'texts.jsonl'), `${lines.join('\n')}\n`)
   const shards = join(folder, 'shards')
   const input = ['--input', join(folder, 'texts.jsonl'), '--vocabulary', '300', '--out', shards]
@@ -55,8 +57,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 /** Cells of the table behind a figure, a list a row. */
-function table(id: string): string[][] {
-  const [, details] = page.split(`<details id="${id}-table">`)
+function table(id: string, markup = page): string[][] {
+  const [, details] = markup.split(`<details id="${id}-table">`)
   const [, body] = details.split('</details>')[0].split('<tbody>')
   return [...body.matchAll(/<tr>.*?<\/tr>/gs)].map(([row]) =>
     [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell]) => cell.trim()),
@@ -83,7 +85,38 @@ test('what selection kept is there by phase and by token frequency', () => {
   const [early, late] = table('phases').map(([phase, share]) => [phase, Number(share)])
   expect([early[0], late[0]]).toEqual(['0', '1'])
   expect(table('frequency-0')).toHaveLength(steps.length)
-  expect(page).toContain('Most-kept tokens of run')
+})
+
+test('the most-kept tokens stand in text that was trained on, with what is around them', () => {
+  const [, section] = page.split('Most-kept tokens of run</h3>')
+  const [body] = section.split('</tbody>')
+  const contexts = [...body.matchAll(/<bdi>([^<]*)<mark>([^<]*)<\/mark>([^<]*)<\/bdi>/g)]
+  expect(contexts).toHaveLength(Math.min(24, new Set(steps.flatMap(({ mostKept }) => mostKept)).size))
+  const entities: Record<string, string> = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&amp;': '&' }
+  const text = (markup: string) =>
+    markup.replaceAll(/&\w+;/g, (entity) => entities[entity]).replaceAll('␣', ' ')
+  const whole = texts.map((line) => line.replaceAll('\u202e', '')).join('\n')
+  // A token may be a part of the character that is not shown.
+  const shown = contexts.filter(([all]) => !/\uFFFD|U\+202E/.test(all))
+  expect(shown.length).toBeGreaterThan(10)
+  for (const [, before, token, after] of shown) {
+    expect(before.trim() + after.trim()).not.toBe('')
+    expect(whole).toContain(text(`${before}${token}${after}`).trim())
+  }
+})
+
+test('the run record and the page name the machine and the device', async () => {
+  const { machine, backend } = JSON.parse(await readFile(join(run, 'run.json'), 'utf8')) as RunRecord
+  expect(machine).toEqual({
+    name: hostname(),
+    processor: cpus()[0].model,
+    cores: availableParallelism(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.version,
+  })
+  const text = page.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')
+  expect(text).toContain(`machine ${hostname()}: ${cpus()[0].model}, `)
+  expect(text).toContain(`back end ${backend.name} (${backend.device})`)
 })
 
 test('text of the corpus never becomes markup', () => {
@@ -154,10 +187,22 @@ test('a comparison is told by its arms and their differences', async () => {
   await writeFile(join(compared, 'compare.json'), JSON.stringify(comparison))
   const out = join(folder, 'compared.html')
   expect(await gradus('report', compared, '--out', out)).toMatchObject({ code: 0 })
-  const text = (await readFile(out, 'utf8')).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')
+  const markup = await readFile(out, 'utf8')
+  const text = markup.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')
   expect(text).toContain('the &lt;experiment&gt;')
   expect(text).toContain('ohem treatment 0.003 2.3 1.9, 2.7')
   expect(text).toContain('ohem plain (baseline) -0.2 -0.3 to -0.1 0.5 better not reached')
+  // Drawn as well, each arm with its interval, and with a table of what is drawn.
+  expect(table('differences-0', markup)).toEqual([['ohem', '-0.2', '-0.3', '-0.1']])
+  expect(table('arms-0', markup)).toEqual([
+    ['plain', '2.5', '2', '3'],
+    ['ohem', '2.3', '1.9', '2.7'],
+  ])
+  expect(markup.match(/<title>arm [^<]*<\/title>/g)).toEqual([
+    '<title>arm plain\nmean: 2.5\nfewest: 2\nmost: 3</title>',
+    '<title>arm ohem\nmean: 2.3\nfewest: 1.9\nmost: 2.7</title>',
+    '<title>arm ohem\nmean: -0.2\ninterval from: -0.3\ninterval to: -0.1</title>',
+  ])
 })
 
 test('a folder without a run is refused in one sentence', async () => {

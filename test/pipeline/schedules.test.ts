@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { loadGraph } from '../../pipeline/graph/load.ts'
-import { registry } from '../../pipeline/registry.ts'
+import { allStages } from '../../pipeline/registry.ts'
 import { catalogue } from '../../pipeline/schedules/catalogue.ts'
 import { plotOf } from '../../pipeline/schedules/given.ts'
 import { plotsOfGraph } from '../../pipeline/schedules/of-graph.ts'
@@ -11,6 +11,7 @@ import { schedulesReference } from '../../pipeline/schedules/reference.ts'
 import { gradus } from './command-line.ts'
 
 const all = catalogue()
+const registry = await allStages()
 
 test.each(all.map((schedule) => [`${schedule.kind}/${schedule.name}`, schedule] as const))(
   '%s: its YAML is right for its stage, and its picture spans the run',

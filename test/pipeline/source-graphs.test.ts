@@ -5,6 +5,9 @@ import { loadGraph } from '../../pipeline/graph/load.ts'
 import type { Assignment } from '../../pipeline/graph/parse.ts'
 import { run } from '../../pipeline/run.ts'
 import type { Evaluation, StepRecord } from '../../schemas/run-record.ts'
+import { documentHashes } from '../../schemas/shard.ts'
+import { openShards } from '../../stages/shards/open-shards.ts'
+import { writeReadings } from '../stages/curriculum/dynamics-fixture.ts'
 import { makeShards, sentences } from '../stages/curriculum/shards-fixture.ts'
 
 /** Graphs that reproduce a source: all that train on the quickstart's shards. */
@@ -21,18 +24,30 @@ let fixture: Awaited<ReturnType<typeof makeShards>>
 let runs: string
 beforeAll(async () => {
   runs = await mkdtemp(join(tmpdir(), 'gradus-sources-'))
-  fixture = await makeShards([await sentences(4)], {
+  const texts = await sentences(4)
+  fixture = await makeShards([texts.slice(0, 100), texts.slice(100)], {
+    sources: ['old/a.txt', 'new/b.txt'],
     heldOut: 0.1,
     metrics: ['compression-ratio', 'mtld', 'flesch'],
   })
+  await writeReadings(join(runs, 'learned'), await epochs(3))
 })
 afterAll(async () => {
   await rm(runs, { recursive: true })
   await fixture.remove()
 })
 
+/** What an earlier run would have recorded over some epochs, in which every document was read with a loss of its own. */
+async function epochs(count: number) {
+  const hashes: bigint[] = []
+  for await (const batch of (await openShards(fixture.shards)).scores()) hashes.push(...documentHashes(batch))
+  return Array.from({ length: count }, (_, epoch) =>
+    hashes.map((hash, i) => ({ hash, loss: 5 - epoch + Math.sin(i + epoch) })),
+  ).flat()
+}
+
 test('there is a graph for each source', () => {
-  expect(sources.length).toBeGreaterThanOrEqual(14)
+  expect(sources.length).toBeGreaterThanOrEqual(20)
 })
 
 test.each(sources)('%s trains for 20 steps on tiny shards, and says where it is from', async (name) => {
@@ -43,6 +58,10 @@ test.each(sources)('%s trains for 20 steps on tiny shards, and says where it is 
   const set = (stage: string, option: string, value: unknown): Assignment => {
     return { path: ['stages', stage, 'with', option], value }
   }
+  // What an earlier run learned is there for these shards alone.
+  const learners = (await loadGraph(join(folder, name))).nodes.filter(
+    ({ options }) => options.run !== undefined,
+  )
   const graph = await loadGraph(join(folder, name), [
     set('read', 'shards', fixture.shards),
     set('order', 'tokens', steps * rows * length),
@@ -55,6 +74,8 @@ test.each(sources)('%s trains for 20 steps on tiny shards, and says where it is 
     set('checkpoint', 'every', 3),
     set('record', 'to', to),
     ...(yaml.includes('record-dynamics') ? [set('dynamics', 'to', to)] : []),
+    ...(yaml.includes('ucb') ? [set('pack', 'to', to)] : []),
+    ...learners.map(({ id }) => set(id, 'run', join(runs, 'learned'))),
     set('evaluate', 'tokens', 512),
   ])
   await run(graph, {

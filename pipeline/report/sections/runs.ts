@@ -11,12 +11,13 @@ export function runsSection(runs: readonly RunFolder[]): Html {
     ['steps', stepsDone],
     ['tokens', ({ steps }) => count(steps.reduce((sum, { tokens }) => sum + tokens, 0))],
     ['tokens per second', speed],
-    ['parameters', ({ record }) => (record ? count(record.parameters) : '–')],
+    ['parameters', ({ setup }) => (setup ? count(setup.parameters) : '–')],
     ['stages', stagesOf],
     ['shards', (run) => text(optionsOf(run, 'read-shards')?.shards)],
     ['order', (run) => text(optionsOf(run, 'order')?.order)],
-    ['back end', ({ record }) => (record ? `${record.backend.name} (${record.backend.device})` : '–')],
-    ['gradus', ({ record }) => record?.gradus ?? '–'],
+    ['back end', ({ setup }) => (setup ? `${setup.backend.name} (${setup.backend.device})` : '–')],
+    ['machine', machineOf],
+    ['gradus', ({ setup }) => setup?.gradus ?? '–'],
     ['folder', ({ folder }) => folder],
   ]
   return html`<section aria-labelledby="runs" id="runs-section">
@@ -65,6 +66,12 @@ function stepsDone({ steps, record }: RunFolder): string {
 function speed({ steps }: RunFolder): string {
   const seconds = steps.reduce((sum, { stepMs }) => sum + stepMs, 0) / 1000
   return seconds > 0 ? count(Math.round(steps.reduce((sum, { tokens }) => sum + tokens, 0) / seconds)) : '–'
+}
+
+function machineOf({ setup }: RunFolder): string {
+  if (!setup?.machine) return '–'
+  const { name, processor, cores, platform, node } = setup.machine
+  return `${name}: ${processor}, ${cores} cores, ${platform}, Node ${node}`
 }
 
 function stagesOf({ graph }: RunFolder): string {

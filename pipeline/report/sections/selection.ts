@@ -5,19 +5,25 @@ import { type Html, html } from '../html.ts'
 import { curves, type PlotData } from '../plot-data.ts'
 import type { RunFolder } from '../run-folder.ts'
 import { visibleToken } from '../shown-text.ts'
+import type { KeptToken, TokenContext } from '../token-contexts.ts'
 import { bySteps, sharesBySteps } from './learning.ts'
 
 const quarters = ['most frequent', 'second', 'third', 'least frequent']
 const shownTokens = 24
 
-/**
- * Which tokens had a gradient; nothing where every run kept all of them.
- * @param spell texts of token ids of the run of that place; undefined where its tokenizer is not there
- */
-export async function selectionSection(
-  all: readonly RunFolder[],
-  spell: (run: RunFolder, ids: readonly number[]) => Promise<readonly string[] | undefined>,
-): Promise<Html> {
+/** What the page can say of tokens beyond their ids. */
+export interface Tokens {
+  /** Their texts; undefined where the run's tokenizer is not there. */
+  readonly spell: (run: RunFolder, ids: readonly number[]) => Promise<readonly string[] | undefined>
+  /** A place each in what their step was fed. */
+  readonly contexts: (
+    run: RunFolder,
+    tokens: readonly KeptToken[],
+  ) => Promise<readonly (TokenContext | undefined)[]>
+}
+
+/** Which tokens had a gradient; nothing where every run kept all of them. */
+export async function selectionSection(all: readonly RunFolder[], tokens: Tokens): Promise<Html> {
   const runs = all.filter(({ steps }) => steps.some(({ keptFraction }) => keptFraction < 1))
   if (runs.length === 0) return html``
   const figures = [
@@ -85,18 +91,8 @@ export async function selectionSection(
       caption: 'Share of the 16 most-kept tokens that were among those of the step before.',
     }),
   ]
-  const tables = await Promise.all(
-    runs.map(async (run, i) =>
-      mostKept(
-        run,
-        i,
-        await spell(
-          run,
-          oftenest(run.steps).map(({ id }) => id),
-        ),
-      ),
-    ),
-  )
+  const tables: Html[] = []
+  for (const [i, run] of runs.entries()) tables.push(await mostKept(run, i, tokens))
   return html`<section aria-labelledby="selection" id="selection-section">
     <h2 id="selection">What was kept</h2>
     <div class="figures">${figures}</div>
@@ -127,30 +123,68 @@ function byPhase(runs: readonly RunFolder[]): PlotData {
   }
 }
 
-/** The ids that most steps kept often, with the share of the steps that did. */
-function oftenest(steps: readonly StepLine[]): { id: number; share: number }[] {
-  const counts = new Map<number, number>()
-  for (const { mostKept } of steps) for (const id of mostKept) counts.set(id, (counts.get(id) ?? 0) + 1)
-  return [...counts]
-    .sort(([a, x], [b, y]) => y - x || a - b)
-    .slice(0, shownTokens)
-    .map(([id, count]) => ({ id, share: count / steps.length }))
+interface OftenKept extends KeptToken {
+  /** Of the steps. */
+  readonly share: number
 }
 
-function mostKept({ name, steps }: RunFolder, index: number, texts: readonly string[] | undefined): Html {
-  const tokens = oftenest(steps)
-  return html`<h3 id="most-kept-${index}">Most-kept tokens of ${name}</h3>
-    <p>Tokens that were most often among the 16 most-kept of a step, and in what share of the steps.</p>
+/** The ids that most steps kept often, each with the first step that had it so and left out others. */
+function oftenest(steps: readonly StepLine[]): OftenKept[] {
+  const found = new Map<number, { count: number; step: number; isChosen: boolean }>()
+  for (const { step, mostKept, keptFraction } of steps) {
+    const isChosen = keptFraction < 1
+    for (const id of mostKept) {
+      const { count, ...before } = found.get(id) ?? { count: 0, step, isChosen }
+      found.set(id, { count: count + 1, ...(before.isChosen ? before : { step, isChosen }) })
+    }
+  }
+  return [...found]
+    .sort(([a, x], [b, y]) => y.count - x.count || a - b)
+    .slice(0, shownTokens)
+    .map(([id, { count, step }]) => ({ id, step, share: count / steps.length }))
+}
+
+async function mostKept(run: RunFolder, index: number, { spell, contexts }: Tokens): Promise<Html> {
+  const kept = oftenest(run.steps)
+  const texts = await spell(
+    run,
+    kept.map(({ id }) => id),
+  )
+  const places = await contexts(run, kept)
+  const title = `Most-kept tokens of ${run.name}`
+  return html`<h3 id="most-kept-${index}">${title}</h3>
+    <p>
+      Tokens that were most often among the 16 most-kept of a step, in what share of the steps, and a place in
+      the documents of the first of these steps that left others out.
+    </p>
     ${scrolling(
-      `Most-kept tokens of ${name}`,
-      html`<ol class="tokens">
-        ${tokens.map(
-          ({ id, share }, i) =>
-            html`<li>
-              <bdi class="token">${texts ? visibleToken(texts[i]) : `token ${id}`}</bdi>
-              ${formatNumber(share * 100)} %
-            </li>`,
-        )}
-      </ol>`,
+      title,
+      html`<table>
+        <thead>
+          <tr>
+            <th scope="col">token</th>
+            <th scope="col">steps</th>
+            <th scope="col">in context</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${kept.map(
+            ({ id, share }, i) =>
+              html`<tr>
+                <th scope="row">
+                  <bdi class="token">${texts ? visibleToken(texts[i]) : `token ${id}`}</bdi>
+                </th>
+                <td>${formatNumber(share * 100)}&nbsp;%</td>
+                <td class="prose">${inContext(places[i])}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>`,
     )}`
+}
+
+function inContext(context: TokenContext | undefined): Html {
+  if (!context) return html`–`
+  const { before, token, after } = context
+  return html`<bdi>${before}<mark>${token}</mark>${after}</bdi>`
 }

@@ -22,6 +22,11 @@ export interface Circumstances {
   readonly killAfter?: number
   /** Most files that it may have open. */
   readonly openFiles?: number
+  /** Most address space that it may have, in KiB. */
+  readonly memory?: number
+  /** Most memory of a thread for objects, in MiB. */
+  readonly heap?: number
+  readonly environment?: Readonly<Record<string, string>>
   /** Module that it loads first. */
   readonly preload?: string
 }
@@ -30,16 +35,23 @@ export interface Circumstances {
 export function gradus(
   folder: string,
   parameters: readonly string[],
-  { killAfter, openFiles, preload }: Circumstances = {},
+  { killAfter, openFiles, memory, heap, preload, environment }: Circumstances = {},
 ): Promise<Outcome> {
   const started = performance.now()
   return new Promise((resolve, reject) => {
-    const node = [process.execPath, ...(preload ? ['--import', preload] : []), cli, ...parameters]
-    const limited = ['sh', '-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh', ...node]
-    const [command, ...words] = openFiles === undefined ? node : limited
+    const options = [
+      ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
+      ...(preload === undefined ? [] : ['--import', preload]),
+    ]
+    const limits = Object.entries({ n: openFiles, v: memory })
+      .filter(([, limit]) => limit !== undefined)
+      .map(([letter, limit]) => `ulimit -${letter} ${limit} && `)
+    const node = [process.execPath, ...options, cli, ...parameters]
+    const limited = ['sh', '-c', `${limits.join('')}exec "$@"`, 'sh', ...node]
+    const [command, ...words] = limits.length === 0 ? node : limited
     const child = spawn(command, words, {
       cwd: folder,
-      env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', TF_CPP_MIN_LOG_LEVEL: '2' },
+      env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', TF_CPP_MIN_LOG_LEVEL: '2', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stdout = ''

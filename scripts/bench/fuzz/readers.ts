@@ -5,7 +5,7 @@ import { checkGraph } from '../../../pipeline/graph/check.ts'
 import { parseGraph } from '../../../pipeline/graph/parse.ts'
 import { formatDiagnostic } from '../../../pipeline/diagnostic.ts'
 import { builtInGraph } from '../../../pipeline/graphs.ts'
-import { registry } from '../../../pipeline/registry.ts'
+import { stagesOf } from '../../../pipeline/registry.ts'
 import { shardsFormat } from '../../../schemas/manifest.ts'
 import { readSafetensors } from '../../../schemas/safetensors.ts'
 import { withChecksum } from '../../../stages/checked-json.ts'
@@ -62,7 +62,7 @@ export const readers: readonly FuzzedReader[] = [
     input: mutationsOf(graphSamples()),
     async read(bytes) {
       const source = parseGraph(Buffer.from(bytes).toString(), 'fuzzed.yaml')
-      const { diagnostics } = checkGraph(source, registry)
+      const { diagnostics } = checkGraph(source, await stagesOf(source))
       for (const diagnostic of diagnostics) formatDiagnostic(diagnostic, source.text)
     },
   },

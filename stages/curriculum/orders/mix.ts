@@ -45,6 +45,26 @@ export function mix(
   return stretchesOf(turns.subarray(0, end), documents, phases)
 }
 
+/**
+ * Arranges each source by itself for all of the tokens, one source behind the other: training takes from each what it
+ * wants. The phase of a document is its source.
+ */
+export function lanes(
+  corpus: RankedCorpus,
+  sources: readonly SourceShare[],
+  tokens: number,
+  seed: number,
+  arrange: Arrange,
+): Stretch[] {
+  const random = seededRandom(seed)
+  return sources.flatMap(({ name, documents }, source) =>
+    Array.from(arrange(ownCorpus(corpus, documents), tokens, random(), name), (stretch) => ({
+      phase: source,
+      documents: stretch.documents.map((document) => documents[document]),
+    })),
+  )
+}
+
 function ownCorpus({ lengths, ascending }: RankedCorpus, own: Uint32Array): RankedCorpus {
   /** Each document's number in its source, from 1. */
   const numbers = new Uint32Array(lengths.length)

@@ -32,6 +32,10 @@ export interface OrderSettings {
   readonly cycles: number
   /** Size of a pool over that of the next larger one, in (0, 1). */
   readonly alpha: number
+  /** Abilities of the model, in logits of difficulty, at equal parts of the run from its beginning to its end. */
+  readonly abilities: readonly number[]
+  /** Distance from one half, in (0, 0.5), that the probability of being right may have. */
+  readonly band: number
 }
 
 /** Consecutive documents of an order, all of one phase. */

@@ -1,3 +1,4 @@
+import { ability, abilityBand } from './ability.ts'
 import { cyclical } from './cyclical.ts'
 import { folding, zigzag } from './folding.ts'
 import { growth } from './growth.ts'
@@ -22,6 +23,8 @@ export const orders = {
   cyclical,
   folding,
   zigzag,
+  ability,
+  'ability-band': abilityBand,
 } as const satisfies Record<string, Order>
 
 export type OrderName = keyof typeof orders

@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../../../schemas/user-error.ts'
 import { fileHash } from '../../file-hash.ts'
+import type { Log } from '../../stage.ts'
 import { dispose } from '../backend/tidy.ts'
-import { listCheckpoints, readCheckpoint } from '../checkpoint-folder.ts'
+import { listCheckpoints } from '../checkpoint-folder.ts'
+import { readContinuedModel } from '../continued-model.ts'
 import type { Forwarded } from '../messages.ts'
 import { Model } from '../model/model.ts'
 import type { Score } from './criteria.ts'
@@ -19,12 +20,12 @@ export interface Reference {
 }
 
 /** @param folder a checkpoint, or a run whose newest one is meant; it is read when the first score is asked for */
-export function openReference(folder: string): Reference {
+export function openReference(folder: string, log: Log): Reference {
   let model: Model | undefined
   return {
     async excess(forwarded, losses) {
       const { batch } = forwarded
-      model ??= await load(folder, forwarded)
+      model ??= await load(folder, forwarded, log)
       const tensor = model.losses(batch.tokens, batch.rows)
       let scores: Float32Array
       try {
@@ -59,21 +60,7 @@ export async function referenceHashes(folder: string): Promise<Record<string, st
   }
 }
 
-async function load(folder: string, { batch, model }: Forwarded): Promise<Model> {
-  const { config, tensors, tokenizer } = await readCheckpoint(folder)
-  const { vocabulary, shards } = batch.corpus
-  const [own, other] = await Promise.all(
-    [join(shards, 'tokenizer.json'), tokenizer].map((path) => readFile(path).catch(() => undefined)),
-  )
-  if (config.vocabulary !== vocabulary || !own || !other?.equals(own)) {
-    throw new UserError(
-      `The reference model \`${folder}\` has another tokenizer than the shards in \`${shards}\`, so that its losses are of other tokens. Train one on these shards.`,
-    )
-  }
-  if (config.context < batch.length) {
-    throw new UserError(
-      `The reference model \`${folder}\` reads ${config.context} tokens at most, and batches have sequences of ${batch.length}. Give \`reference\` one with a longer context, or lower \`length\` of \`pack\`.`,
-    )
-  }
+async function load(folder: string, { batch, model }: Forwarded, log: Log): Promise<Model> {
+  const { config, tensors } = await readContinuedModel(folder, batch, log)
   return new Model(config, new Map([...tensors].map(([name, { values }]) => [name, values])), model.backend)
 }

@@ -24,6 +24,8 @@ const settings: OrderSettings = {
   peak: 0.45,
   cycles: 2,
   alpha: 0.5,
+  abilities: [-2, 2],
+  band: 0.2,
 }
 
 describe('temperature', () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
+import { cp, readFile, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
 import { z } from 'zod'
@@ -135,13 +135,23 @@ describe('order', () => {
     expect((await orderFiles()).length).toBe(files.length + 1)
   })
 
-  it('names an order that is damaged', async () => {
+  it('makes an order that is damaged, or lies under the name of another, anew', async () => {
     const before = await orderFiles()
     const given: Given = { tokens: 4321 }
-    await run(given)
+    const { placed } = await run(given)
     const [made] = (await orderFiles()).filter((name) => !before.includes(name))
-    await truncate(join(fixture.shards, 'orders', made), 100)
-    await expect(run(given)).rejects.toThrow(new RegExp(`${made}\` is damaged: remove the file`))
+    const path = join(fixture.shards, 'orders', made)
+    const bytes = await readFile(path)
+    for (const spoil of [
+      () => truncate(path, 100),
+      () => cp(join(fixture.shards, 'orders', before[0]), path),
+    ]) {
+      await spoil()
+      const again = await run(given)
+      expect(again.sentences).toEqual([`The order \`${path}\` is damaged and is made anew.`])
+      expect(again.placed).toEqual(placed)
+      expect(await readFile(path)).toEqual(bytes)
+    }
   })
 
   it('names the metrics that are there and the command that adds one that is not', async () => {

@@ -16,15 +16,24 @@ export async function sentences(addresses: number): Promise<string[]> {
 export interface ShardsOptions {
   readonly heldOut?: number
   readonly metrics?: string[]
+  /** File that each unit is from. */
+  readonly sources?: readonly string[]
 }
 
 /** Scores texts, in units, into a new folder with a tokenizer of its own. */
-export async function makeShards(units: readonly (readonly string[])[], options: ShardsOptions = {}) {
+export async function makeShards(
+  units: readonly (readonly string[])[],
+  { sources, ...options }: ShardsOptions = {},
+) {
   const folder = await mkdtemp(join(tmpdir(), 'gradus-curriculum-'))
   const shards = join(folder, 'shards')
   const tokenizer = join(folder, 'tokenizer.json')
   await train(tokenizer, units.flat(), 600)
-  const keyed = units.map((texts, index): ScoredUnit => ({ key: `${index}`, texts }))
+  const keyed = units.map((texts, index): ScoredUnit => ({
+    key: `${index}`,
+    texts,
+    ...(sources && { source: sources[index] }),
+  }))
   await scoreUnits(keyed, { to: shards, tokenizer, ...options })
   return {
     shards,

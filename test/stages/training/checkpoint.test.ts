@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
@@ -9,6 +9,7 @@ import { readCheckpoint } from '../../../stages/training/checkpoint-folder.ts'
 import type { Batch, Step } from '../../../stages/training/messages.ts'
 import { readNewestModel } from '../../../stages/training/newest-model.ts'
 import { randomKeep } from '../../../stages/training/random-keep.ts'
+import { askFor, isPaused } from '../../../stages/training/requests.ts'
 import { findResumePoint } from '../../../stages/training/resume-point.ts'
 import { readTrainingState } from '../../../stages/training/training-state.ts'
 import { onEveryBackend } from './backends.ts'
@@ -19,6 +20,7 @@ let run: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gradus-checkpoint-'))
   run = join(folder, 'run')
+  await mkdir(run)
   await writeFile(join(folder, 'tokenizer.json'), '{}')
 })
 afterEach(() => rm(folder, { recursive: true }))
@@ -133,6 +135,37 @@ await onEveryBackend((backend) => {
     await drain(kept(train(), { every: 1, keep: 9 }))
     await drain(kept(train(batches(3), at(3)), { every: 4, keep: 2 }))
     expect(await names()).toEqual(['step-000004', 'step-000008'])
+  })
+
+  test('a run that is asked for a checkpoint writes it after the step at hand, and no other', async () => {
+    for await (const { updates } of kept(train(), { every: 0, keep: 9 })) {
+      if (updates === 2) await askFor('checkpoint-now', run)
+    }
+    expect(await names()).toEqual(['step-000003', 'step-000008'])
+    expect(await readdir(run)).toEqual(['checkpoints'])
+  })
+
+  test('a run that is paused makes no step, and ends at once when it is told to', async () => {
+    const before = tf.memory().numTensors
+    const controller = new AbortController()
+    const interruption = { defer: () => {}, wished: false, fulfil: () => controller.abort() }
+    const items = train()
+    const stage = checkpoint.run(items, {
+      ...context(checkpoint, { to: run, every: 0 }),
+      ...{ signal: controller.signal, interruption },
+    })
+    for (let message = 0; message < 3; message++) await stage.next()
+    await askFor('pause', run)
+    const next = stage.next().catch(() => undefined)
+    while (!(await isPaused(run))) await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(said.at(-1)).toMatch(/^Paused after step 2, until `.*pause` is gone\./)
+    interruption.wished = true
+    while (!controller.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(await names()).toEqual(['step-000002'])
+    expect(await isPaused(run)).toBe(false)
+    await next
+    await items.return(undefined)
+    expect(tf.memory().numTensors).toBe(before)
   })
 
   test('a run that is aborted while a checkpoint is written leaves no part of it', async () => {

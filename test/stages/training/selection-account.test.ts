@@ -135,9 +135,10 @@ test('the overlap with the step before is the same in a run that goes on, whiche
       (_, step) =>
         ({ step, tokens: 1, stepMs: 1, mostKept: [step, 10, 11 + (step % 2)] }) as unknown as StepRecord,
     )
+    const model = { backend: { name: 'wasm', device: 'CPU', reason: '' }, parameters: { count: 1 } }
     async function* steps(from: number, to: number): AsyncGenerator<Step> {
       for (let updates = from; updates <= to; updates++) {
-        yield { updates, steps: 99, batch, record: records[updates - 1] } as unknown as Step
+        yield { updates, steps: 99, batch, model, record: records[updates - 1] } as unknown as Step
       }
     }
     const write = async (from: number, to: number) => {

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor2D } from '@tensorflow/tfjs-core'
 import type { z } from 'zod'
 import { UserError } from '../../../schemas/user-error.ts'
+import { alphabet, tokenizerJson } from '../../../stages/shards/tokenizer-json.ts'
 import { writeModel } from '../../../stages/training/checkpoint-folder.ts'
 import type { Batch, Forwarded, Selected } from '../../../stages/training/messages.ts'
 import { modelConfig, type ModelConfig } from '../../../stages/training/model/config.ts'
@@ -41,6 +42,14 @@ const batchOf = (step = 0): Batch => ({
   corpus: { shards: folder, vocabulary, endOfText: 0 },
   stream: 'of squares',
 })
+
+/** A tokenizer of the bytes and a merge of two. */
+function tokenizerOf(merge: string): string {
+  const pair = Buffer.from(merge)
+  const [left, right] = Array.from(pair, (byte) => alphabet.indexOf(byte))
+  const symbols = [...Array.from(alphabet, (byte) => Uint8Array.of(byte)), pair]
+  return tokenizerJson({ merges: [[left, right]], symbols })
+}
 
 /** Values large enough that predictions are far from even. */
 function livelyValues(config: ModelConfig, seed: number): Map<string, Float32Array> {
@@ -235,18 +244,23 @@ await onEveryBackend((backend) => {
 
   test('a reference that does not fit is refused in one sentence', async () => {
     const { path: narrow } = await writeReference('narrow', modelConfig({ ...sizes, context: 5 }, vocabulary))
-    const { path: larger } = await writeReference('larger', modelConfig(sizes, vocabulary + 1))
-    await writeFile(join(folder, 'other.json'), '{"of": "other shards"}')
-    const { path: foreign } = await writeReference('foreign', config, join(folder, 'other.json'))
+    const { path: smaller } = await writeReference('smaller', modelConfig(sizes, vocabulary - 1))
     const { path: broken } = await writeReference('broken', config)
     await writeFile(join(broken, 'model.safetensors'), 'not tensors')
     const by = (reference: string) => selectionBy({ keep: 0.5, criterion: 'excess', reference })
     const before = tf.memory().numTensors
     await expect(by(narrow)).rejects.toThrow('reads 5 tokens at most, and batches have sequences of 7')
-    await expect(by(larger)).rejects.toThrow('has another tokenizer than the shards')
-    await expect(by(foreign)).rejects.toThrow('has another tokenizer than the shards')
+    await expect(by(smaller)).rejects.toThrow('has 36 tokens, and its tokenizer gives ids up to 36')
     await expect(by(folder)).rejects.toThrow('holds no checkpoint')
     await expect(by(broken)).rejects.toBeInstanceOf(UserError)
+    for (const [name, merge] of [
+      ['tokenizer.json', 'ab'],
+      ['other.json', 'xy'],
+    ]) {
+      await writeFile(join(folder, name), tokenizerOf(merge))
+    }
+    const { path: foreign } = await writeReference('foreign', config, join(folder, 'other.json'))
+    await expect(by(foreign)).rejects.toThrow('has another tokenizer than the shards')
     expect(tf.memory().numTensors).toBe(before)
   })
 

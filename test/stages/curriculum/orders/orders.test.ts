@@ -14,6 +14,8 @@ const settings: OrderSettings = {
   peak: 0.45,
   cycles: 2,
   alpha: 0.5,
+  abilities: [-2, 2],
+  band: 0.2,
 }
 
 interface Placed {
@@ -379,6 +381,66 @@ describe('order tent', () => {
   })
 })
 
+describe('orders by ability', () => {
+  // By hand: σ(−ln 3) = 1/4, σ(0) = 1/2 and σ(ln 3) = 3/4, so that a quarter, a half and three quarters of 100 are open.
+  const rising = [-Math.log(3), 0, Math.log(3)]
+  it.each([
+    [0, 25],
+    [0.5, 50],
+    [63 / 64, 74],
+  ])('ability opens at progress %d the easiest %d of 100 documents', (t, open) => {
+    const { placed } = arrange('ability', evenCorpus(100), 64_000, 1, { abilities: rising, share: 0.01 })
+    const now = placed.filter(({ start }) => start >= t * 64_000 && start < t * 64_000 + 1000)
+    expect(Math.max(...now.map(({ document }) => document))).toBe(open - 1)
+    expect(
+      spread(
+        counts(
+          now.map(({ document }) => document),
+          open,
+        ),
+      ),
+    ).toBeLessThanOrEqual(2)
+  })
+
+  it('a pool that has its easiest share has no less, however low the ability', () => {
+    const { documents } = arrange('ability', evenCorpus(100), 3000, 1, { abilities: [-50], share: 0.15 })
+    expect([...new Set(documents)].sort((a, b) => a - b)).toEqual([...Array(15).keys()])
+    expect(spread(counts(documents, 15))).toBe(0)
+  })
+
+  // |p − 1/2| ≤ 1/4 at ability 0 is a difficulty between −ln 3 and ln 3, quantiles 1/4 to 3/4. At ability 2 ln 3 it is one
+  // between ln 3 and 3 ln 3, quantiles 3/4 to 27/28, 96 of 100.
+  it.each([
+    [[0], 25, 75],
+    [[2 * Math.log(3)], 75, 96],
+    [[60], 90, 100],
+    [[-60], 0, 10],
+  ])('ability-band at ability %j reads documents %d to %d of 100', (abilities, first, end) => {
+    const { documents } = arrange('ability-band', evenCorpus(100), 5000, 1, {
+      abilities,
+      band: 0.25,
+      share: 0.1,
+    })
+    expect([...new Set(documents)].sort((a, b) => a - b)).toEqual([...Array(100).keys()].slice(first, end))
+  })
+
+  it('a band that moves reads what is in it, and in a pass no document twice', () => {
+    const { placed } = arrange('ability-band', evenCorpus(1000), 10_000, 1, {
+      abilities: [-3, 3],
+      band: 0.1,
+      share: 0.001,
+    })
+    // ±ln(0.6/0.4) = ±0.405 about the ability at the last of 64 looks.
+    for (const { document, start } of placed) {
+      const ability = -3 + (6 * Math.floor((64 * start) / 10_000)) / 64
+      const [low, high] = [ability - 0.406, ability + 0.406].map((b) => 1000 / (1 + Math.exp(-b)))
+      expect(document).toBeGreaterThanOrEqual(Math.floor(low) - 1)
+      expect(document).toBeLessThanOrEqual(Math.ceil(high))
+    }
+    expect(new Set(placed.slice(400, 600).map(({ document }) => document)).size).toBe(200)
+  })
+})
+
 describe('the orders of a fixed corpus', () => {
   /** A change of any of these needs a new version of the stage: the shuffles of all machines must agree. */
   it.each<[OrderName, number[]]>([
@@ -393,6 +455,8 @@ describe('the orders of a fixed corpus', () => {
     ['cyclical', [3, 1, 3, 8, 1, 6, 6, 5]],
     ['folding', [1, 8, 2, 9, 3, 10, 4, 11]],
     ['zigzag', [1, 8, 9, 2, 3, 10, 11, 4]],
+    ['ability', [0, 2, 1, 3, 5, 4, 7, 8]],
+    ['ability-band', [0, 3, 4, 2, 6, 7, 9, 10]],
   ])('%s is the same on every machine', (name, expected) => {
     expect(arrange(name, evenCorpus(12), 80, 7).documents).toEqual(expected)
   })

@@ -43,7 +43,11 @@ beforeAll(async () => {
   run = join(folder, 'run')
   expect(await gradus(...train(run, 8))).toMatchObject({ code: 0 })
 })
-afterAll(() => rm(folder, { recursive: true }))
+afterAll(async () => {
+  // Whatever a test that failed has left running.
+  for (const child of started) child.kill('SIGKILL')
+  await rm(folder, { recursive: true })
+})
 
 interface Answer {
   readonly status: number | undefined
@@ -94,10 +98,13 @@ async function watch(run: string): Promise<{ url: string; stop: () => Promise<nu
   }
 }
 
+const started: ChildProcess[] = []
+
 function start(parameters: readonly string[]): { child: ChildProcess; closed: Promise<number | null> } {
   const child = spawn(process.execPath, [cli, ...parameters], {
     env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' },
   })
+  started.push(child)
   return { child, closed: new Promise((resolve) => child.on('close', resolve)) }
 }
 
@@ -126,6 +133,14 @@ describe('the server', () => {
   test('says so where there is nothing to stop, or to go on with', async () => {
     const stop = await ask(`${server.url}stop`, { 'x-gradus': 'stop' }, 'POST')
     expect(stop).toMatchObject({ status: 409, text: expect.stringContaining('nothing to stop') as string })
+    for (const action of ['pause', 'checkpoint']) {
+      const answer = await ask(`${server.url}${action}`, { 'x-gradus': action }, 'POST')
+      expect(answer).toMatchObject({
+        status: 409,
+        text: expect.stringContaining('No process trains') as string,
+      })
+      expect(await ask(`${server.url}${action}`, {}, 'POST')).toMatchObject({ status: 403 })
+    }
     const goOn = await ask(`${server.url}go-on`, { 'x-gradus': 'go-on' }, 'POST')
     expect(goOn).toMatchObject({ status: 409, text: expect.stringContaining('reached its end') as string })
   })
@@ -145,6 +160,58 @@ test('the command listens on the loopback address, and ends on a signal', async 
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/)
   expect(await ask(url)).toMatchObject({ status: 200 })
   expect(await stop()).toBe(0)
+})
+
+describe('training with --ui', () => {
+  /** Starts it, and waits until it says where the page is. */
+  async function trainWithPage(out: string, steps: number) {
+    const { child, closed } = start([...train(out, steps), '--ui', '--port', '0', '--json'])
+    let said = ''
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (said += text))
+    await until(() => said.includes('"event":"page"') || child.exitCode !== null)
+    const url = /"url":"([^"]*)"/.exec(said)?.[1] ?? ''
+    return { child, closed, url, said: () => said }
+  }
+  const isGone = async (url: string) => (await ask(url).catch(() => undefined)) === undefined
+
+  test('shows the run until Ctrl+C, also when it has reached its end', async () => {
+    const { child, closed, url, said } = await trainWithPage(join(folder, 'shown'), 8)
+    expect(await ask(url)).toMatchObject({ status: 200 })
+    await until(() => said().includes('The page stays until Ctrl+C.') || child.exitCode !== null)
+    expect(said()).toContain('"event":"ended"')
+    expect((await ask(url)).text).toContain('The run has reached its end.')
+    child.kill('SIGINT')
+    expect(await closed).toBe(0)
+    expect(await isGone(url)).toBe(true)
+  })
+
+  test('keeps the page of a run that the page has stopped, so that it can go on', async () => {
+    const out = join(folder, 'halted')
+    const { child, closed, url, said } = await trainWithPage(out, 40_000)
+    await until(() => existsSync(join(out, 'steps.jsonl')))
+    expect(await ask(`${url}stop`, { 'x-gradus': 'stop' }, 'POST')).toMatchObject({ status: 200 })
+    await until(() => said().includes('The page stays until Ctrl+C.') || child.exitCode !== null)
+    expect((await ask(url)).text).toContain('The run has stopped before its end.')
+    child.kill('SIGINT')
+    expect(await closed).toBe(130)
+  })
+
+  test('leaves no page behind when it is killed', async () => {
+    const { child, closed, url } = await trainWithPage(join(folder, 'killed'), 40_000)
+    child.kill('SIGKILL')
+    await closed
+    await until(() => isGone(url))
+  })
+
+  test('is refused in one sentence where the port is taken, before it trains', async () => {
+    await using server = await serveRun(run, 0, silent)
+    const { port } = new URL(server.url)
+    const out = join(folder, 'refused')
+    const { code, stderr } = await gradus(...train(out, 8), '--ui', '--port', port)
+    expect(code).toBe(1)
+    expect(stderr).toBe(`Port ${port} is taken: give another one by --port, or 0 for any that is free.\n`)
+    expect(existsSync(join(out, 'steps.jsonl'))).toBe(false)
+  })
 })
 
 const inBrowser = chromium ? describe : describe.skip
@@ -190,7 +257,7 @@ inBrowser('the page in a browser', () => {
     await page.keyboard.press('Enter')
     expect(await page.locator('#loss-table tbody tr').count()).toBe(8)
     const step = await addStep(run)
-    await page.locator(`#controls:has-text("Step ${step},")`).waitFor()
+    await page.locator(`#controls:has-text("${step + 1} steps so far")`).waitFor()
     await page.locator('#loss-table[open] tbody tr').nth(8).waitFor()
     const focused = await page.evaluate<string>('document.activeElement.textContent')
     expect(focused).toBe('Table of training loss')
@@ -204,7 +271,7 @@ inBrowser('the page in a browser', () => {
     await page.locator('#connection:has-text("gone")').waitFor()
     const step = await addStep(run)
     server = await serveRun(run, port, silent)
-    await page.locator(`#controls:has-text("Step ${step},")`).waitFor()
+    await page.locator(`#controls:has-text("${step + 1} steps so far")`).waitFor()
     await page.locator('#connection:empty').waitFor({ state: 'attached' })
   })
 
@@ -222,23 +289,44 @@ inBrowser('the page in a browser', () => {
     })
   }
 
-  test('stops a run with a checkpoint, and lets it go on', async () => {
-    const long = join(folder, 'long')
-    const { closed } = start(train(long, 40_000))
-    await until(() => existsSync(join(long, 'steps.jsonl')))
-    const served = await watch(long)
-    stopServer = served.stop
-    await open(served.url)
-    await page.locator('button:has-text("Stop")').press('Enter')
-    expect(await closed).toBe(130)
-    await page.locator('#controls:has-text("stopped before its end")').waitFor()
-    const steps = await recorded(long)
+  test('pauses a run, has it keep a checkpoint meanwhile, lets it go on, and stops it', async () => {
+    const out = join(folder, 'rested')
+    const { child, closed } = start(train(out, 40_000))
+    let said = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))
+    await until(() => existsSync(join(out, 'steps.jsonl')))
+    const first = await watch(out)
+    await open(first.url)
+    await page.locator('button:has-text("Pause")').press('Enter')
+    await page.locator('#controls:has-text("The run is paused.")').waitFor()
+    const steps = await recorded(out)
+    expect(said).toContain(`Paused after step ${steps}, until \`${join(out, 'pause')}\` is gone.`)
+    await page.locator('button:has-text("Checkpoint now")').press('Enter')
+    await page.locator(`#controls:has-text("newest checkpoint was written after ${steps} steps")`).waitFor()
+    expect(existsSync(join(out, 'checkpoints', `step-${String(steps).padStart(6, '0')}`))).toBe(true)
+    expect(complaints).toEqual([])
+    // A server that comes later knows of the pause, and ends it.
+    await first.stop()
+    const second = await watch(out)
+    stopServer = second.stop
+    await page.goto(second.url)
+    complaints.length = 0
+    expect(await recorded(out)).toBe(steps)
     await page.locator('button:has-text("Go on")').press('Enter')
-    await until(async () => (await recorded(long)) > steps)
+    await until(async () => (await recorded(out)) > steps)
+    await page.locator('button:has-text("Pause")').press('Enter')
+    await page.locator('#controls:has-text("The run is paused.")').waitFor()
+    // A paused run has a checkpoint when it is stopped, and is not paused when it goes on.
+    child.kill('SIGINT')
+    expect(await closed).toBe(130)
+    const rested = await recorded(out)
+    expect(said).toContain(`goes on after step ${rested}.`)
+    await page.locator('button:has-text("Go on")').press('Enter')
+    await until(async () => (await recorded(out)) > rested)
     await page.locator('button:has-text("Stop")').press('Enter')
     await page.locator('#controls:has-text("stopped before its end")').waitFor()
-    const log = await readFile(join(long, 'train.log'), 'utf8')
-    expect(log).toContain(`Going on after ${steps} of 40000 steps`)
+    const log = await readFile(join(out, 'train.log'), 'utf8')
+    expect(log).toContain(`Going on after ${rested} of 40000 steps`)
     expect(log).toMatch(/Stopped\..*goes on after step/)
     expect(complaints).toEqual([])
   })
