@@ -51,7 +51,14 @@ export function gradus(
     const [command, ...words] = limits.length === 0 ? node : limited
     const child = spawn(command, words, {
       cwd: folder,
-      env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', TF_CPP_MIN_LOG_LEVEL: '2', ...environment },
+      env: {
+        ...process.env,
+        NO_COLOR: '1',
+        FORCE_COLOR: undefined,
+        NODE_OPTIONS: '',
+        TF_CPP_MIN_LOG_LEVEL: '2',
+        ...environment,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stdout = ''
