@@ -4,8 +4,6 @@ import process from 'node:process'
 // libtensorflow reads them from the real environment, which is not the one that tests see.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
 process.env.TF_CPU_ALLOCATOR_USE_BFC ??= '1'
-// Messages are compared as plain text, also where a CI service asks for colours.
-process.env.NO_COLOR = '1'
 
 /**
  * Tests run on the TypeScript sources; those that start the command line use what `npm run build` compiled. What takes
@@ -13,6 +11,7 @@ process.env.NO_COLOR = '1'
  */
 export default {
   testEnvironment: 'node',
+  setupFiles: ['<rootDir>/test/without-colours.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.long\\.test\\.ts$'],
   roots: ['<rootDir>/test'],
   extensionsToTreatAsEsm: ['.ts'],

@@ -3,15 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gradus, type Outcome } from '../../scripts/bench/faults/command-line.ts'
-import {
-  copyWorld,
-  makeWorld,
-  resuming,
-  runContents,
-  scoring,
-  succeed,
-  training,
-} from '../../scripts/bench/faults/world.ts'
+import { copyWorld, resuming, runContents, succeed, training } from '../../scripts/bench/faults/world.ts'
+import { makeScoredWorld } from './scored-world.ts'
 
 /** Orders and laid out tokens, which are made from the shards: what `plan` says of them, and what damage comes to. */
 
@@ -25,8 +18,7 @@ let expected: string | undefined
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gradus-derived-'))
   ;[scored, trained] = ['scored', 'trained'].map((name) => join(folder, name))
-  await makeWorld(scored, 12)
-  await succeed(scored, scoring('--vocabulary', '400', '--metrics', 'compression-ratio', '--workers', '1'))
+  await makeScoredWorld(scored)
   await copyWorld(scored, trained)
   await succeed(trained, train)
   expected = await runContents(trained)

@@ -5,13 +5,12 @@ import { gradus } from '../../scripts/bench/faults/command-line.ts'
 import {
   copyWorld,
   filesBelow,
-  makeWorld,
   resuming,
   runContents,
-  scoring,
   succeed,
   training,
 } from '../../scripts/bench/faults/world.ts'
+import { makeScoredWorld } from './scored-world.ts'
 import { ownMark } from '../../stages/process-mark.ts'
 import { removeAbandoned, sharedPartial } from '../../stages/shared-partials.ts'
 
@@ -25,8 +24,7 @@ let expected: string | undefined
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gradus-leftovers-'))
   scored = join(folder, 'scored')
-  await makeWorld(scored, 12)
-  await succeed(scored, scoring('--vocabulary', '400', '--metrics', 'compression-ratio', '--workers', '1'))
+  await makeScoredWorld(scored)
   const whole = join(folder, 'whole')
   await copyWorld(scored, whole)
   await succeed(whole, train)

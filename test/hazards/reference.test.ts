@@ -2,15 +2,8 @@ import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gradus } from '../../scripts/bench/faults/command-line.ts'
-import {
-  copyWorld,
-  makeWorld,
-  resuming,
-  runContents,
-  scoring,
-  succeed,
-  training,
-} from '../../scripts/bench/faults/world.ts'
+import { copyWorld, resuming, runContents, succeed, training } from '../../scripts/bench/faults/world.ts'
+import { makeScoredWorld } from './scored-world.ts'
 
 /** A run that selects by another model's losses, and goes on after that model has changed. */
 
@@ -22,8 +15,7 @@ let expected: string | undefined
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gradus-reference-'))
   stopped = join(folder, 'stopped')
-  await makeWorld(stopped, 12)
-  await succeed(stopped, scoring('--vocabulary', '400', '--metrics', 'compression-ratio', '--workers', '1'))
+  await makeScoredWorld(stopped)
   await succeed(stopped, training('wasm'))
   await rename(join(stopped, 'run'), join(stopped, 'reference'))
   const options = ['criterion=excess', 'reference=reference'].flatMap((option) => [

@@ -13,7 +13,7 @@ export interface Outcome {
 export function gradus(...parameters: readonly string[]): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [cli, ...parameters], {
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '' },
     })
     let stdout = ''
     let stderr = ''

@@ -69,7 +69,7 @@ function interrupt(
   after: { steps: number; milliseconds: number },
 ): Promise<Outcome & { signal: NodeJS.Signals | null }> {
   const child = spawn(process.execPath, [cli, ...parameters], {
-    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '' },
   })
   let stdout = ''
   let stderr = ''

@@ -27,7 +27,6 @@ const stories = Array.from(
 function start(...parameters: string[]) {
   const env = {
     ...process.env,
-    NO_COLOR: '1',
     NODE_OPTIONS: '',
     TMPDIR: temporary,
     TEMP: temporary,

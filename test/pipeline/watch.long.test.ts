@@ -102,7 +102,7 @@ const started: ChildProcess[] = []
 
 function start(parameters: readonly string[]): { child: ChildProcess; closed: Promise<number | null> } {
   const child = spawn(process.execPath, [cli, ...parameters], {
-    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '' },
   })
   started.push(child)
   return { child, closed: new Promise((resolve) => child.on('close', resolve)) }

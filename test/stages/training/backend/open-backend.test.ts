@@ -9,8 +9,9 @@ const compiled = pathToFileURL('dist/stages/training/backend/open-backend.js').h
 
 /** A program of its own, as a user's command line would be. */
 function run(source: string) {
+  // Left out, `env` would be Jest's own environment, not that of the tests.
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
-    env: { ...process.env, FORCE_COLOR: undefined },
+    env: process.env,
   })
   return { status, stdout: stdout.toString(), stderr: stderr.toString() }
 }

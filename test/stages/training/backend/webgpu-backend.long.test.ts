@@ -21,7 +21,7 @@ interface Outcome {
 
 /** Runs Node in a process of its own: the driver is chosen by its environment. */
 function run(environment: object, ...parameters: string[]): Promise<Outcome> {
-  const env = { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', FORCE_COLOR: undefined, ...environment }
+  const env = { ...process.env, NODE_OPTIONS: '', ...environment }
   return new Promise((resolve) => {
     execFile(process.execPath, parameters, { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
