@@ -1,5 +1,5 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../schemas/user-error.ts'
 import {
@@ -18,8 +18,8 @@ const silenceMilliseconds = 60_000
 const waitMilliseconds = 200
 
 const lockPattern = /^\.lock(-[\w-]+)?$/
-/** What a process that was killed while it took a lock may leave behind. */
-const strayPattern = /^\.lock(-[\w-]+)?\.[\da-f-]{36}(\.gone)?$/
+/** A process's own file, before it becomes the lock: one that was killed meanwhile leaves it behind. */
+const ownPattern = /^\.lock(-[\w-]+)?\.[\da-f-]{36}$/
 
 export interface LockRequest {
   /** What this process does in the folder; others of the same role are kept out. */
@@ -39,6 +39,10 @@ export interface FolderLock extends AsyncDisposable {
  * Keeps other processes out of a folder, with a file in it that says who is there. The file appears whole, by a hard
  * link, which one process alone can make, on network folders too. A process that was killed leaves its file behind: it
  * is seen to be gone at once from its own machine, and from others by a heartbeat, timed by the folder's own clock.
+ *
+ * A file of a process that is gone is not removed, since by then it may be the file of whoever came in between. Its
+ * successor appends itself instead, again by a hard link, under a name made of the id of the one who is gone: whoever
+ * ends that chain holds the lock. It then puts its own file in place of the first, and only then removes the chain.
  *
  * The lock libraries for Node know a heartbeat only, so that nothing could go on for a while after a crash.
  *
@@ -84,17 +88,46 @@ async function take(path: string, holder: LockHolder): Promise<LockHolder | unde
   }
   try {
     for (;;) {
-      if (await appears(own, path, text)) return undefined
-      const found = await readFile(path, 'utf8').catch(() => undefined)
-      // Gone in the meantime.
-      if (found === undefined) continue
-      if (found === text) return undefined
-      if (await isLive(path, found, own)) return parseHolder(found) ?? unknownHolder('')
-      await remove(path, found, own)
+      const last = await lastOf(path)
+      if (last && (await isLive(last.path, last.text, own)))
+        return parseHolder(last.text) ?? unknownHolder('')
+      const claim = last ? successorOf(path, last.text) : path
+      if (!(await appears(own, claim, text))) continue
+      // The lock may have passed on since the chain was read, and what was claimed be no part of it any more.
+      if ((await lastOf(path))?.text === text) break
+      await rm(claim, { force: true })
     }
+    if ((await textOf(path)) !== text) await rename(own, path)
+    await removeSuccessors(path)
+    return undefined
   } finally {
     await rm(own, { force: true })
   }
+}
+
+/** The file at the end of the chain that begins with the lock's own: its holder, who may be gone. */
+async function lastOf(path: string): Promise<{ path: string; text: string } | undefined> {
+  let last: { path: string; text: string } | undefined
+  for (let next = path; ; next = successorOf(path, last.text)) {
+    const text = await textOf(next)
+    if (text === undefined) return last
+    last = { path: next, text }
+  }
+}
+
+/** The name of the file of whoever takes the lock over from the holder that a file's text tells. */
+function successorOf(path: string, text: string): string {
+  return `${path}.after-${parseHolder(text)?.id ?? 'unreadable'}`
+}
+
+async function removeSuccessors(path: string): Promise<void> {
+  const prefix = `${basename(path)}.after-`
+  for (const name of await readdir(dirname(path)))
+    if (name.startsWith(prefix)) await rm(join(dirname(path), name), { force: true })
+}
+
+function textOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined)
 }
 
 async function appears(own: string, path: string, text: string): Promise<boolean> {
@@ -137,21 +170,8 @@ async function touch(path: string) {
   return stat(path)
 }
 
-/** Removes the file of a process that is gone, unless another has replaced it since it was read. */
-async function remove(path: string, text: string, own: string): Promise<void> {
-  const taken = `${own}.gone`
-  try {
-    await rename(path, taken)
-  } catch {
-    return
-  }
-  if ((await readFile(taken, 'utf8')) !== text) await link(taken, path).catch(() => {})
-  await rm(taken, { force: true })
-}
-
 async function release(path: string, { id }: LockHolder): Promise<void> {
-  const text = await readFile(path, 'utf8').catch(() => '')
-  if (parseHolder(text)?.id === id) await rm(path, { force: true })
+  if (parseHolder((await textOf(path)) ?? '')?.id === id) await rm(path, { force: true })
 }
 
 /** Writes the file again, so that the file system sets its time. */
@@ -180,13 +200,15 @@ async function firstOther(
 async function liveOthers(folder: string, name: string): Promise<LockHolder[]> {
   const others: LockHolder[] = []
   for (const other of await readdir(folder)) {
-    const isStray = strayPattern.test(other)
-    if (other === name || !(isStray || lockPattern.test(other))) continue
     const path = join(folder, other)
-    const text = await readFile(path, 'utf8').catch(() => undefined)
-    if (text === undefined) continue
-    if (!(await isLive(path, text))) await rm(path, { force: true })
-    else if (!isStray) others.push(parseHolder(text) ?? unknownHolder(other.slice('.lock-'.length)))
+    if (ownPattern.test(other)) {
+      const text = await textOf(path)
+      if (text !== undefined && !(await isLive(path, text))) await rm(path, { force: true })
+    } else if (other !== name && lockPattern.test(other)) {
+      const last = await lastOf(path)
+      if (last && (await isLive(last.path, last.text)))
+        others.push(parseHolder(last.text) ?? unknownHolder(other.slice('.lock-'.length)))
+    }
   }
   return others
 }

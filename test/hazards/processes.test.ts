@@ -56,9 +56,25 @@ describe('a lock', () => {
     const child = spawn(process.execPath, ['-e', ''])
     await new Promise((resolve) => child.on('close', resolve))
     const gone = { ...thisProcess(''), id: 'gone', pid: child.pid as number }
+    for (let round = 0; round < 100; round++) {
+      await writeFile(join(to, '.lock'), JSON.stringify(gone))
+      const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(to)))
+      const locks = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+      expect(locks).toHaveLength(1)
+      await locks[0]?.[Symbol.asyncDispose]()
+      expect(await readdir(to)).toEqual([])
+    }
+  })
+
+  it('of which a process was killed while it took it over from another passes to one of many', async () => {
+    const to = place()
+    await lockFolder(to)
+    const gone = { ...thisProcess(''), id: 'gone', began: '1' }
     await writeFile(join(to, '.lock'), JSON.stringify(gone))
+    await writeFile(join(to, '.lock.after-gone'), JSON.stringify({ ...gone, id: 'heir' }))
     const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(to)))
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(await readdir(to)).toEqual(['.lock'])
   })
 
   it('of a process whose number another has got by now is taken over', async () => {
