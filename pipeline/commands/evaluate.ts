@@ -16,6 +16,7 @@ interface Flags {
   checkpoint: string | undefined
   tokens: number
   length: number | undefined
+  stride: number | undefined
   backend: BackendChoice
   json: boolean
 }
@@ -44,6 +45,11 @@ export const evaluate: CommandModule<object, Flags> = {
         requiresArg: true,
         describe: 'Tokens that the model reads at once [default: as in training, else its context]',
       })
+      .option('stride', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'Tokens from one such row to the next [default: as in training, else all of them]',
+      })
       .option('backend', { choices: backendChoices, default: 'auto' as const, describe: 'What computes' })
       .option('json', {
         type: 'boolean',
@@ -53,25 +59,33 @@ export const evaluate: CommandModule<object, Flags> = {
   async handler({ run, shards, checkpoint: name, tokens, backend, json, ...flags }) {
     checkCount('tokens', tokens)
     if (flags.length !== undefined) checkCount('length', flags.length)
+    if (flags.stride !== undefined) checkCount('stride', flags.stride)
     const log = (sentence: string) => process.stderr.write(`${sentence}\n`)
     const checkpoint = await readNamedCheckpoint(run, name, log)
     const folder = dirname(checkpoint.tokenizer)
-    const length =
-      flags.length ?? (await trainedLength(folder)) ?? Math.min(checkpoint.config.context, longestDefault)
+    const trained = await rowsOfTraining(folder)
+    const length = flags.length ?? trained.length ?? Math.min(checkpoint.config.context, longestDefault)
+    const stride = flags.stride ?? Math.min(trained.stride ?? length, length)
     const opened = await openBackend(backend)
-    const evaluation = await evaluateModel(checkpoint, shards, { tokens, length }, opened, log)
+    const evaluation = await evaluateModel(checkpoint, shards, { tokens, length, stride }, opened, log)
     const { name: backendName, device } = opened
-    const result = { model: folder, length, ...evaluation, backend: { name: backendName, device } }
+    const result = { model: folder, length, stride, ...evaluation, backend: { name: backendName, device } }
     process.stdout.write(json ? `${JSON.stringify(result)}\n` : render(result))
   },
 }
 
-/** Tokens a sequence in the run that wrote a checkpoint; an average lies beside the checkpoints that it is of. */
-async function trainedLength(folder: string): Promise<number | undefined> {
+/** The rows of the run that wrote a checkpoint; an average lies beside the checkpoints that it is of. */
+async function rowsOfTraining(
+  folder: string,
+): Promise<{ length?: number | undefined; stride?: number | undefined }> {
   const file = [folder, join(folder, '..', '..')].map((place) => join(place, 'graph.yaml')).find(existsSync)
-  if (file === undefined) return undefined
+  if (file === undefined) return {}
   const { nodes } = await loadGraph(file)
-  return nodes.find(({ stage }) => stage.name === 'pack')?.options.length as number | undefined
+  const optionsOf = (name: string) => nodes.find(({ stage }) => stage.name === name)?.options
+  return {
+    length: optionsOf('pack')?.length as number | undefined,
+    stride: optionsOf('evaluate')?.stride as number | undefined,
+  }
 }
 
 function checkCount(flag: string, value: number): void {
@@ -80,10 +94,10 @@ function checkCount(flag: string, value: number): void {
 }
 
 function render(
-  result: Awaited<ReturnType<typeof evaluateModel>> & { model: string; length: number },
+  result: Awaited<ReturnType<typeof evaluateModel>> & { model: string; length: number; stride: number },
 ): string {
-  const { bitsPerByte, unigramBitsPerByte, nats, perplexity, tokens, bytes, parameters, model, length } =
-    result
+  const { bitsPerByte, unigramBitsPerByte, nats, perplexity, tokens, bytes, parameters } = result
+  const { model, length, stride } = result
   const count = (number: number) => number.toLocaleString('en')
   const rows = [
     [
@@ -92,7 +106,10 @@ function render(
     ],
     ['nats per token', formatNumber(nats)],
     ['perplexity', formatNumber(perplexity)],
-    ['held out', `${count(tokens)} tokens, ${count(bytes)} bytes, ${count(length)} tokens at once`],
+    [
+      'held out',
+      `${count(tokens)} tokens, ${count(bytes)} bytes, ${count(length)} tokens at once${stride === length ? '' : `, ${count(stride)} of them new`}`,
+    ],
     ['model', `${model}, ${count(parameters)} parameters`],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))

@@ -74,44 +74,67 @@ function firstByHash(documents: HeldOutDocument[], tokens: number): HeldOutDocum
   return end < 0 ? documents : documents.slice(0, end)
 }
 
+/** How held-out text is cut: rows of `length` tokens, each beginning `stride` tokens after the one before it. */
+export interface HeldOutShape extends BatchShape {
+  /** From 1 to `length`. */
+  readonly stride: number
+}
+
 /**
  * Documents as a stream that begins with a separator and has one after each document, cut into rows: every token of
- * every document is a target once. Bits per byte are Σ nats of the targets / ln 2 / Σ bytes, over all batches.
+ * every document is a target once, in the first row that it stands in. Where the stride is below the length, rows
+ * overlap, and all but the first `length` tokens are predicted from at least `length - stride` tokens before them.
+ * Bits per byte are Σ nats of the targets / ln 2 / Σ bytes, over all batches.
  */
 export function* heldOutBatches(
   documents: readonly HeldOutDocument[],
   { store, corpus: { endOfText }, locate }: ShardTokens,
-  { rows, length }: BatchShape,
+  { rows, length, stride }: HeldOutShape,
 ): Generator<HeldOutBatch> {
-  const size = rows * length
+  const size = (rows - 1) * stride + length
   let stream = new Int32Array(size + 1).fill(endOfText)
-  let mask = new Float32Array(size)
+  let isTarget = new Uint8Array(size)
   let filled = 1
   let targets = 0
   let bytes = 0
-  const batch = () => ({ tokens: overlappingRows(stream, rows, length), mask, targets, bytes })
+  const batch = () => ({
+    tokens: overlappingRows(stream, rows, length, stride),
+    mask: maskOf(isTarget, { rows, length, stride }),
+    targets,
+    bytes,
+  })
   for (const document of documents) {
     const start = locate(document.part, document.row)
     for (let read = 0; read <= document.tokens;) {
       const take = Math.min(document.tokens + 1 - read, size + 1 - filled)
       store.read(start + read, stream.subarray(filled, filled + take))
       const ownTokens = Math.min(take, document.tokens - read)
-      mask.fill(1, filled - 1, filled - 1 + ownTokens)
+      isTarget.fill(1, filled - 1, filled - 1 + ownTokens)
       targets += ownTokens
       if (ownTokens > 0 && read + ownTokens === document.tokens) bytes += document.bytes
       read += take
       filled += take
       if (filled > size) {
         yield batch()
-        const last = stream[size]
+        const context = stream.subarray(rows * stride)
         stream = new Int32Array(size + 1).fill(endOfText)
-        stream[0] = last
-        mask = new Float32Array(size)
-        filled = 1
+        stream.set(context)
+        isTarget = new Uint8Array(size)
+        filled = context.length
         targets = 0
         bytes = 0
       }
     }
   }
   if (targets > 0) yield batch()
+}
+
+/** Marks of the stream's targets `[(B - 1) · stride + T]` as a mask `[B, T]` that has each of them once. */
+function maskOf(isTarget: Uint8Array, { rows, length, stride }: HeldOutShape): Float32Array {
+  const mask = new Float32Array(rows * length)
+  for (let row = 0; row < rows; row++) {
+    const own = row === 0 ? 0 : length - stride
+    mask.set(isTarget.subarray(row * stride + own, row * stride + length), row * length + own)
+  }
+  return mask
 }

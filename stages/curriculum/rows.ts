@@ -1,12 +1,17 @@
 /**
- * Cuts `rows · length + 1` consecutive entries of a stream into `[rows, length + 1]`: a row's last entry is the next
- * row's first, so that each token is a target once.
+ * Cuts a stream into `[rows, length + 1]`, each row beginning `stride` entries after the one before it. With a stride of
+ * `length` a row's last entry is the next row's first, so that each token is a target once.
  */
-export function overlappingRows(stream: Int32Array, rows: number, length: number): Int32Array {
+export function overlappingRows(
+  stream: Int32Array,
+  rows: number,
+  length: number,
+  stride = length,
+): Int32Array {
   const width = length + 1
   const cut = new Int32Array(rows * width)
   for (let row = 0; row < rows; row++) {
-    cut.set(stream.subarray(row * length, row * length + width), row * width)
+    cut.set(stream.subarray(row * stride, row * stride + width), row * width)
   }
   return cut
 }

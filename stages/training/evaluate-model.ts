@@ -17,16 +17,18 @@ export interface EvaluationSize {
   readonly tokens: number
   /** Tokens a row: the most that a token is predicted from. */
   readonly length: number
+  /** Tokens from one row to the next; `length` where absent. */
+  readonly stride?: number | undefined
 }
 
 /**
  * Measures a model on the held-out documents of shards, as the stage `evaluate` does in a run.
- * @throws UserError where it has another tokenizer, or rows do not fit its context.
+ * @throws UserError where it has another tokenizer, rows do not fit its context, or the stride is above their length.
  */
 export async function evaluateModel(
   { config, tensors, tokenizer }: Checkpoint,
   shards: string,
-  { tokens, length }: EvaluationSize,
+  { tokens, length, stride }: EvaluationSize,
   backend: Backend,
   log: Log,
 ): Promise<Omit<Evaluation, 'step'> & { readonly parameters: number }> {
@@ -41,7 +43,7 @@ export async function evaluateModel(
   await checkTokenizer(folder, tokenizer, shards)
   const { signal } = new AbortController()
   const rows = Math.max(1, Math.floor(tokensAtOnce / length))
-  const heldOut = await openHeldOut({ corpus: { shards }, rows, length }, tokens, signal, log)
+  const heldOut = await openHeldOut({ corpus: { shards }, rows, length, stride }, tokens, signal, log)
   const values = new Map([...tensors].map(([name, { values }]) => [name, values]))
   const model = new Model(config, values, backend)
   try {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Evaluation } from '../../schemas/run-record.ts'
+import { UserError } from '../../schemas/user-error.ts'
 import { chooseHeldOut, heldOutBatches, type HeldOutBatch } from '../curriculum/held-out-stream.ts'
 import { openShardTokens } from '../curriculum/shard-tokens.ts'
 import { openShards } from '../shards/open-shards.ts'
@@ -26,8 +27,15 @@ export const evaluate = defineStage({
       .min(1)
       .default(65_536)
       .describe('Held-out tokens to measure at most; documents are taken by the hash of their text.'),
+    stride: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Tokens from one row of held-out text to the next, by default a whole row; half a row lets every token be predicted from half a row before it at least, for twice the time.',
+      ),
   }),
-  async *run(items, { options: { every, tokens }, signal, stats, log }) {
+  async *run(items, { options: { every, tokens, stride }, signal, stats, log }) {
     let heldOut: HeldOut | undefined
     for await (const step of items) {
       const { updates, steps, batch, model } = step
@@ -37,7 +45,7 @@ export const evaluate = defineStage({
         continue
       }
       const { rows, length } = batch.longest ?? batch
-      heldOut ??= await openHeldOut({ corpus: batch.corpus, rows, length }, tokens, signal, log)
+      heldOut ??= await openHeldOut({ corpus: batch.corpus, rows, length, stride }, tokens, signal, log)
       const evaluation = await measure(model, heldOut, updates, signal)
       stats.set('bits per byte', evaluation.bitsPerByte)
       log(
@@ -58,22 +66,35 @@ export interface HeldOut {
   readonly unigramBitsPerByte: number
 }
 
-/** Reads the held-out documents once a run: at most `tokens` of them are held in memory. */
+/** Where held-out text is, and how it is cut. */
+export interface HeldOutSource extends Pick<Batch, 'rows' | 'length'> {
+  readonly corpus: Pick<Batch['corpus'], 'shards'>
+  /** Tokens from one row to the next; `length` where absent. */
+  readonly stride?: number | undefined
+}
+
+/**
+ * Reads the held-out documents once a run: at most `tokens` of them are held in memory.
+ * @throws UserError where the stride is above the length.
+ */
 export async function openHeldOut(
-  {
-    corpus,
-    rows,
-    length,
-  }: Pick<Batch, 'rows' | 'length'> & { readonly corpus: Pick<Batch['corpus'], 'shards'> },
+  { corpus, rows, length, stride = length }: HeldOutSource,
   tokens: number,
   signal: AbortSignal,
   log: Log,
 ): Promise<HeldOut> {
+  if (stride > length) {
+    throw new UserError(
+      `A stride of ${stride} leaves tokens out of an evaluation in rows of ${length}. Lower it to ${length} or below.`,
+    )
+  }
   const shards = await openShards(corpus.shards)
   const source = await openShardTokens(shards, signal, log)
   try {
     const documents = await chooseHeldOut(shards, tokens)
-    const batches = await source.mending(() => [...heldOutBatches(documents, source, { rows, length })])
+    const batches = await source.mending(() => [
+      ...heldOutBatches(documents, source, { rows, length, stride }),
+    ])
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
     const targets = batches.reduce((sum, batch) => sum + batch.targets, 0)
     const nats = await unigramNats(shards)

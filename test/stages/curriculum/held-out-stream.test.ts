@@ -63,12 +63,16 @@ describe('chooseHeldOut', () => {
 
 describe('heldOutBatches', () => {
   it.each([
-    [4, 32],
-    [1, 1],
-    [3, 1000],
-  ])('predicts each token of each document once, in %d rows of %d', async (rows, length) => {
+    [4, 32, 32],
+    [1, 1, 1],
+    [3, 1000, 1000],
+    [4, 32, 8],
+    [1, 32, 31],
+    [3, 1000, 1],
+    [5, 33, 10],
+  ])('predicts each token of each document once, in %d rows of %d every %d', async (rows, length, stride) => {
     const chosen = await chooseHeldOut(shards, 4000)
-    const batches = [...heldOutBatches(chosen, tokens, { rows, length })]
+    const batches = [...heldOutBatches(chosen, tokens, { rows, length, stride })]
     const targets: number[] = []
     const inputs: number[] = []
     for (const batch of batches) {
@@ -77,6 +81,8 @@ describe('heldOutBatches', () => {
         for (let i = 0; i < length; i++) {
           if (batch.mask[row * length + i] === 0) continue
           counted++
+          // All but the first row have that much before what they predict.
+          if (row > 0 || batch !== batches[0]) expect(i).toBeGreaterThanOrEqual(length - stride)
           inputs.push(batch.tokens[row * (length + 1) + i])
           targets.push(batch.tokens[row * (length + 1) + i + 1])
         }
