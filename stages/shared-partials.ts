@@ -16,12 +16,12 @@ export function sharedPartial(path: string): string {
   return `${path}.${place}-${pid}-${began}`
 }
 
-/** Removes from a folder the temporary files of processes that are gone. */
+/** Removes from a folder the temporary files and folders of processes that are gone. */
 export async function removeAbandoned(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const path = join(folder, name)
     // In a folder that can only be read they stay, and are in nobody's way.
-    if (await isAbandoned(path)) await rm(path, { force: true }).catch(() => {})
+    if (await isAbandoned(path)) await rm(path, { force: true, recursive: true }).catch(() => {})
   }
 }
 

@@ -95,18 +95,10 @@ export function catalogue(): Schedule[] {
 /** Where an order puts each document of a corpus that it reads once. */
 export function orderPlot(options: OrderOptions): Plot {
   const lengths = new Uint32Array(documents).fill(1)
-  const ascending = Uint32Array.from({ length: documents }, (_, i) => i)
   const settings = orderSettings(options) as OrderSettings
   const points: Point[] = []
-  for (const stretch of orders[options.order].arrange(
-    { lengths, ascending },
-    documents,
-    options.seed,
-    settings,
-  )) {
-    for (const document of stretch.documents) {
-      points.push([points.length / documents, document / (documents - 1)])
-    }
+  for (const { places } of orders[options.order].arrange(lengths, documents, options.seed, settings)) {
+    for (const place of places) points.push([points.length / documents, place / (documents - 1)])
   }
   return { mark: 'dot', series: [points], x: 'progress t', y: 'difficulty of the document, quantile q' }
 }

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { difficulty } from '../../stages/curriculum/difficulty.ts'
 import { orderOptions, orderSettings } from '../../stages/curriculum/order-options.ts'
 import type { OrderSettings } from '../../stages/curriculum/orders/order.ts'
@@ -8,10 +10,13 @@ import { stepRatios } from './order-steps.ts'
 /** As many documents as TinyStories has. */
 const documents = 2_100_000
 const repetitions = 3
+/** As many as no memory of a gigabyte holds. */
+const documentsInFiles = 100_000_000
 
 /**
  * Seconds that one core takes to order 2.1 million documents by generated scores: the difficulty from one metric and
- * from three, and then each order over one pass. Where shards are given, also what a training step takes in an order.
+ * from three, and then each order over one pass; and what 100 million take in files, at random and in the order that needs most
+ * memory. Where shards are given, also what a training step takes in an order.
  */
 export async function run([shards]: readonly string[]): Promise<object> {
   const random = seededRandom(1)
@@ -21,7 +26,6 @@ export async function run([shards]: readonly string[]): Promise<object> {
   })
   const lengths = Uint32Array.from({ length: documents }, () => 50 + (random() % 400))
   const tokens = lengths.reduce((sum, length) => sum + length, 0)
-  const { ascending } = difficulty(documents, metrics)
   const seconds = (pass: () => unknown) => {
     const times = Array.from({ length: repetitions }, () => {
       const start = performance.now()
@@ -32,7 +36,7 @@ export async function run([shards]: readonly string[]): Promise<object> {
   }
   const arrange = (name: OrderName) => {
     const settings = orderSettings(orderOptions.parse({ order: name })) as OrderSettings
-    for (const _ of orders[name].arrange({ lengths, ascending }, tokens, 1, settings));
+    for (const _ of orders[name].arrange(lengths, tokens, 1, settings));
   }
   const names = Object.keys(orders) as OrderName[]
   return {
@@ -42,6 +46,16 @@ export async function run([shards]: readonly string[]): Promise<object> {
       difficultyOfThree: seconds(() => difficulty(documents, metrics)),
       ...Object.fromEntries(names.map((name) => [name, seconds(() => arrange(name))])),
     },
+    inFiles: [orderInFiles('random'), orderInFiles('tent')],
     ...(shards !== undefined && { training: await stepRatios(shards) }),
   }
+}
+
+function orderInFiles(name: OrderName): object {
+  const script = fileURLToPath(new URL('order-in-files.js', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, `${documentsInFiles}`, name], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(stderr)
+  return JSON.parse(stdout) as object
 }

@@ -1,47 +1,40 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
-import { type OrderColumns, orderBatch, type OrderReport } from '../../schemas/order.ts'
-import type { Scores } from './collect-scores.ts'
-import type { Stretch } from './orders/order.ts'
+import { type OrderColumns, orderBatch } from '../../schemas/order.ts'
 
 const rowsPerBatch = 8192
 
-/** Counts what an order holds of the `available` documents. */
-export function countDocuments(
-  stretches: readonly Stretch[],
-  available: number,
-): Pick<OrderReport, 'documents' | 'distinct' | 'available'> {
-  const seen = new Uint8Array(available)
-  let documents = 0
-  for (const stretch of stretches) {
-    documents += stretch.documents.length
-    for (const document of stretch.documents) seen[document] = 1
-  }
-  return { documents, distinct: seen.reduce((sum, once) => sum + once, 0), available }
+/** What an order comes to. */
+export interface Arrangement {
+  /** Documents in the order, each as often as it occurs. */
+  readonly documents: number
+  /** Different ones among them. */
+  readonly distinct: number
+  /** Documents that it could choose from. */
+  readonly available: number
+  /** Its rows from the first to the last, in pieces of any size. To be read once. */
+  readonly rows: () => Iterable<OrderColumns>
 }
 
-/** An order's rows, in batches. */
-export function* orderBatches(
-  stretches: readonly Stretch[],
-  { parts, rows, lengths }: Scores,
-  hardness: Float32Array,
-  schema: Schema,
-): Generator<RecordBatch> {
-  let left = stretches.reduce((sum, { documents }) => sum + documents.length, 0)
+/** An order's rows, in batches of one size but for the last. */
+export function* orderBatches({ documents, rows }: Arrangement, schema: Schema): Generator<RecordBatch> {
+  let left = documents
   let columns = emptyColumns(Math.min(left, rowsPerBatch))
   let filled = 0
-  for (const { documents, phase } of stretches) {
-    for (const document of documents) {
-      columns.part[filled] = parts[document]
-      columns.row[filled] = rows[document]
-      columns.tokens[filled] = lengths[document] - 1
-      columns.hardness[filled] = hardness[document]
-      columns.phase[filled] = phase
-      if (++filled === columns.part.length) {
-        yield orderBatch(schema, columns)
-        left -= filled
-        columns = emptyColumns(Math.min(left, rowsPerBatch))
-        filled = 0
-      }
+  for (const piece of rows()) {
+    for (let start = 0; start < piece.part.length;) {
+      const end = Math.min(piece.part.length, start + columns.part.length - filled)
+      columns.part.set(piece.part.subarray(start, end), filled)
+      columns.row.set(piece.row.subarray(start, end), filled)
+      columns.tokens.set(piece.tokens.subarray(start, end), filled)
+      columns.hardness.set(piece.hardness.subarray(start, end), filled)
+      columns.phase.set(piece.phase.subarray(start, end), filled)
+      filled += end - start
+      start = end
+      if (filled < columns.part.length) continue
+      yield orderBatch(schema, columns)
+      left -= filled
+      columns = emptyColumns(Math.min(left, rowsPerBatch))
+      filled = 0
     }
   }
 }

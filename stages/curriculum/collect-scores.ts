@@ -3,18 +3,25 @@ import { isHeldOut } from '../../schemas/held-out.ts'
 import { type MetricColumn, metricValues } from '../../schemas/scored.ts'
 import { scoreColumns } from '../../schemas/shard.ts'
 import type { Stats } from '../stage.ts'
+import { Column, type Numbers } from './on-disk/column.ts'
+import { picked } from './on-disk/scatter.ts'
+import { Scratch } from './on-disk/scratch.ts'
 
-/** What an order is made from: the documents that may be trained on, in the order of the shards. */
-export interface Scores {
+/** What an order is made from: the documents that may be trained on, in the order of the shards. Removes its files. */
+export interface Scores extends Disposable {
+  /** Documents, n. */
+  readonly count: number
   /** `[n]` part of the shards. */
-  readonly parts: Uint32Array
+  readonly parts: Column<Uint32Array>
   /** `[n]` row in the part. */
-  readonly rows: Uint32Array
+  readonly rows: Column<Uint32Array>
   /** `[n]` tokens that a document takes in training: its own and the separator. */
-  readonly lengths: Uint32Array
-  readonly metrics: readonly { readonly column: MetricColumn; readonly values: Float64Array }[]
+  readonly lengths: Column<Uint32Array>
+  readonly metrics: readonly { readonly column: MetricColumn; readonly values: Column<Float64Array> }[]
   /** `[n]` of the documents' texts, where they were asked for. */
-  readonly hashes?: BigUint64Array
+  readonly hashes?: Column<BigUint64Array>
+  /** Where the columns lie, if they are too long for memory. */
+  readonly scratch?: Scratch | undefined
 }
 
 /** What to collect. */
@@ -24,39 +31,68 @@ export interface Collected {
   readonly heldOut: number
   /** Whether hashes are to be collected too: 8 bytes a document. */
   readonly hashes?: boolean
+  /** Path of a folder for columns that are too long for memory. */
+  readonly scratch: string
 }
-
-type Column = Uint32Array | Float64Array | BigUint64Array
 
 /**
  * Collects the columns that an order needs from `scores` batches: 12 bytes a document and 8 a metric, alike whatever
  * the batches' sizes. Held-out documents and those without a token are left out and counted.
  *
  * @param choose called with the batches' schema, before the first row is read.
+ * @param inMemory documents that are kept in memory; where there are more, all are put into files.
  * @returns undefined where there is no batch.
  */
 export async function collectScores(
   batches: AsyncIterable<RecordBatch>,
   choose: (schema: Schema) => Promise<Collected>,
   stats: Stats,
+  inMemory: number,
 ): Promise<Scores | undefined> {
   let collected: Collected | undefined
-  const chunks: Column[][] = []
-  for await (const batch of batches) {
-    collected ??= await choose(batch.schema)
-    const { parts, rows, hashes, tokens } = scoreColumns(batch)
-    const kept = trainable(hashes, tokens, collected.heldOut, stats)
-    const lengths = tokens.map((count) => count + 1)
-    const metrics = collected.metrics.map(({ name }) => metricValues(batch, name).values)
-    const columns: Column[] = [parts, rows, lengths, ...metrics, ...(collected.hashes ? [hashes] : [])]
-    columns.forEach((column, i) => (chunks[i] ??= []).push(pick(column, kept)))
+  let scratch: Scratch | undefined
+  const parts = new Column<Uint32Array>(Uint32Array)
+  const rows = new Column<Uint32Array>(Uint32Array)
+  const lengths = new Column<Uint32Array>(Uint32Array)
+  const hashes = new Column<BigUint64Array>(BigUint64Array)
+  let metrics: { column: MetricColumn; values: Column<Float64Array> }[] = []
+  try {
+    for await (const batch of batches) {
+      if (!collected) {
+        collected = await choose(batch.schema)
+        metrics = collected.metrics.map((column) => ({
+          column,
+          values: new Column<Float64Array>(Float64Array),
+        }))
+      }
+      const columns = scoreColumns(batch)
+      const kept = trainable(columns.hashes, columns.tokens, collected.heldOut, stats)
+      parts.push(picked(columns.parts, kept))
+      rows.push(picked(columns.rows, kept))
+      lengths.push(picked(columns.tokens, kept).map((count) => count + 1))
+      for (const { column, values } of metrics)
+        values.push(picked(metricValues(batch, column.name).values, kept))
+      if (collected.hashes) hashes.push(picked(columns.hashes, kept))
+      if (parts.length <= inMemory || scratch) continue
+      scratch = new Scratch(collected.scratch)
+      const all: Column<Numbers>[] = [parts, rows, lengths, hashes, ...metrics.map(({ values }) => values)]
+      for (const column of all) column.moveTo(scratch)
+    }
+  } catch (error) {
+    scratch?.[Symbol.dispose]()
+    throw error
   }
-  if (collected === undefined) return undefined
-  const columns = chunks.map((pieces) => concatenate(pieces.splice(0)))
-  const [parts, rows, lengths] = columns as Uint32Array[]
-  const metrics = collected.metrics.map((column, i) => ({ column, values: columns[3 + i] as Float64Array }))
-  const hashes = columns[3 + metrics.length] as BigUint64Array | undefined
-  return { parts, rows, lengths, metrics, ...(hashes && { hashes }) }
+  if (!collected) return undefined
+  return {
+    count: parts.length,
+    parts,
+    rows,
+    lengths,
+    metrics,
+    ...(collected.hashes && { hashes }),
+    scratch,
+    [Symbol.dispose]: () => scratch?.[Symbol.dispose](),
+  }
 }
 
 /** Rows that may be trained on. */
@@ -72,28 +108,4 @@ function trainable(hashes: BigUint64Array, tokens: Uint32Array, heldOut: number,
   if (empty > 0) stats.drop('without a token', empty)
   if (count + empty < hashes.length) stats.drop('held out', hashes.length - count - empty)
   return kept.subarray(0, count)
-}
-
-function pick(column: Column, rows: Uint32Array): Column {
-  const picked = emptyLike(column, rows.length)
-  for (let i = 0; i < rows.length; i++) picked[i] = column[rows[i]]
-  return picked
-}
-
-function concatenate(pieces: readonly Column[]): Column {
-  const whole = emptyLike(
-    pieces[0],
-    pieces.reduce((sum, { length }) => sum + length, 0),
-  )
-  let filled = 0
-  for (const piece of pieces) {
-    // Pieces of a column are of one type.
-    ;(whole as Uint32Array).set(piece as Uint32Array, filled)
-    filled += piece.length
-  }
-  return whole
-}
-
-function emptyLike(column: Column, length: number): Column {
-  return new (column.constructor as new (length: number) => Column)(length)
 }

@@ -1,6 +1,5 @@
 import { utf8Column } from '../../schemas/documents.ts'
 import type { Shards } from '../shards/open-shards.ts'
-import type { Scores } from './collect-scores.ts'
 
 /** Which source each document is from. */
 export interface DocumentSources {
@@ -16,7 +15,7 @@ export interface DocumentSources {
  */
 export async function readSources(
   shards: Shards,
-  { parts, rows }: Pick<Scores, 'parts' | 'rows'>,
+  { parts, rows }: { readonly parts: Uint32Array; readonly rows: Uint32Array },
   signal: AbortSignal,
 ): Promise<DocumentSources> {
   const indices = new Map<string, number>()

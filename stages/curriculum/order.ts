@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { RecordBatch, Schema } from 'apache-arrow'
-import { orderBatch, type OrderReport, orderSchema } from '../../schemas/order.ts'
+import { orderBatch, orderSchema } from '../../schemas/order.ts'
 import { metricColumns } from '../../schemas/scored.ts'
 import { shardsFolder } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
@@ -10,25 +10,16 @@ import { rehearsedFile } from '../derived-file.ts'
 import { openShards, type Shards } from '../shards/open-shards.ts'
 import { removeAbandoned } from '../shared-partials.ts'
 import { defineStage, type StageContext } from '../stage.ts'
-import { countDocuments, emptyColumns, orderBatches } from './arrangement.ts'
+import { arrange, difficultyBy, inMemory, type OrderPlan } from './arrange.ts'
+import { emptyColumns, orderBatches } from './arrangement.ts'
 import { collectScores, type Scores } from './collect-scores.ts'
-import { type Difficulty, difficulty } from './difficulty.ts'
 import { readSources } from './document-sources.ts'
 import { type Mixture, mixtureShares, type SourceShare } from './mixture.ts'
 import { measureAbilities } from './measure-abilities.ts'
 import { readOrder, readOrderReport, stateOfOrder, writeOrder } from './order-file.ts'
-import {
-  difficultyWeights,
-  effectiveOptions,
-  orderOptions,
-  type OrderOptions,
-  orderSettings,
-} from './order-options.ts'
-import { lanes, mix } from './orders/mix.ts'
-import type { OrderSettings, RankedCorpus } from './orders/order.ts'
-import { orders } from './orders/orders.ts'
+import { difficultyWeights, effectiveOptions, orderOptions, type OrderOptions } from './order-options.ts'
 
-const version = 2
+const version = 3
 
 export const order = defineStage({
   name: 'order',
@@ -38,26 +29,19 @@ export const order = defineStage({
   emits: 'ordered',
   options: orderOptions,
   async *rehearse(batches, context) {
-    const { path, shards, scores, effective, tokens } = await wantedOrder(batches, context)
+    using wanted = await wantedOrder(batches, context)
+    const { path, shards, scores, effective, tokens } = wanted
     context.log(rehearsedFile(path, await stateOfOrder(path), 'these scores, options and seed'))
-    const report = { options: effective, tokens, documents: 0, distinct: 0, available: scores.lengths.length }
+    const report = { options: effective, tokens, documents: 0, distinct: 0, available: scores.count }
     yield orderBatch(orderSchema(report, shards), emptyColumns(0))
   },
   async *run(batches, context) {
-    const { stats, log } = context
-    const wanted = await wantedOrder(batches, context)
-    const { path, shards } = wanted
-    await removeAbandoned(dirname(path))
-    const state = await stateOfOrder(path)
-    if (state === 'whole') log(`The order is there and is reused: \`${path}\`.`)
-    else {
-      if (state === 'damaged') log(`The order \`${path}\` is damaged and is made anew.`)
-      await makeOrder(wanted)
-    }
+    const { stats } = context
+    const { path, shards, options } = await haveOrder(batches, context)
     const { documents, distinct, available } = await readOrderReport(path)
     stats.expect('documents', documents)
     // Where training decides what is read, it does not read all that is there for it.
-    if (!wanted.options.mixture?.ucb) {
+    if (!options.mixture?.ucb) {
       stats.set('repeats', documents - distinct)
       stats.set('coverage', distinct / available)
     }
@@ -68,23 +52,32 @@ export const order = defineStage({
   },
 })
 
+/** Makes the order, unless it is there. */
+async function haveOrder(
+  batches: AsyncIterable<RecordBatch>,
+  context: StageContext<OrderOptions>,
+): Promise<Pick<WantedOrder, 'path' | 'shards' | 'options'>> {
+  const { log } = context
+  using wanted = await wantedOrder(batches, context)
+  const { path, shards, options } = wanted
+  await removeAbandoned(dirname(path))
+  const state = await stateOfOrder(path)
+  if (state === 'whole') log(`The order is there and is reused: \`${path}\`.`)
+  else {
+    if (state === 'damaged') log(`The order \`${path}\` is damaged and is made anew.`)
+    await makeOrder(wanted)
+  }
+  return { path, shards, options }
+}
+
 /** An order, and what it is made from. */
-interface WantedOrder {
+interface WantedOrder extends OrderPlan, Disposable {
   /** Its file, whether that is there or not. */
   readonly path: string
   /** Folder of the shards. */
   readonly shards: string
-  readonly scores: Scores
-  /** Of the metrics that make up the difficulty. */
-  readonly weights: Readonly<Record<string, number>>
-  /** With the abilities that were measured, if any were. */
-  readonly options: OrderOptions
   /** The options that count, defaults included. */
   readonly effective: Readonly<Record<string, unknown>>
-  /** Tokens that the run predicts. */
-  readonly tokens: number
-  /** To mix; without them the corpus is one. */
-  readonly sources?: readonly SourceShare[] | undefined
 }
 
 /** @throws UserError where the shards have nothing to train on, or not what the options ask for. */
@@ -103,23 +96,32 @@ async function wantedOrder(
       weights = chooseMetrics(schema, options)
       const metrics = metricColumns(schema).filter(({ name }) => name in weights)
       opened = await openShards(shards)
-      return { metrics, heldOut: opened.heldOut, hashes: options.run !== undefined }
+      const scratch = join(shards, 'orders', 'sorting')
+      return { metrics, heldOut: opened.heldOut, hashes: options.run !== undefined, scratch }
     },
     stats,
+    inMemory,
   )
-  signal.throwIfAborted()
-  if (!scores || !opened || scores.parts.length === 0) {
-    throw new UserError(
-      `The shards${shards && ` in \`${shards}\``} hold no document to train on. Score more text, or hold out a smaller share of it.`,
-    )
+  try {
+    signal.throwIfAborted()
+    if (!scores || !opened || scores.count === 0) {
+      throw new UserError(
+        `The shards${shards && ` in \`${shards}\``} hold no document to train on. Score more text, or hold out a smaller share of it.`,
+      )
+    }
+    const tokens = options.tokens ?? totalTokens(scores) - 1
+    const measured = await withAbilities(options, scores, weights)
+    const effective = { ...effectiveOptions(measured, weights), tokens }
+    const sources = options.mixture && (await sourcesOf(opened, scores, options.mixture, context))
+    const path = join(shards, 'orders', `${orderKey(scores, effective, sources)}.arrow`)
+    return {
+      ...{ path, shards, scores, weights, options: measured, effective, tokens, sources },
+      [Symbol.dispose]: () => scores[Symbol.dispose](),
+    }
+  } catch (error) {
+    scores?.[Symbol.dispose]()
+    throw error
   }
-  const tokens = options.tokens ?? scores.lengths.reduce((sum, length) => sum + length, -1)
-  const measured = await withAbilities(options, scores, weights)
-  const effective = { ...effectiveOptions(measured, weights), tokens }
-  const { mixture } = options
-  const sources = mixture && (await sourcesOf(opened, scores, mixture, context))
-  const path = join(shards, 'orders', `${orderKey(scores, effective, sources)}.arrow`)
-  return { path, shards, scores, weights, options: measured, effective, tokens, sources }
 }
 
 /** The options with the abilities of the run that they name. @throws UserError where that run says nothing of the documents. */
@@ -130,46 +132,22 @@ async function withAbilities(
 ): Promise<OrderOptions> {
   if (options.run === undefined || !scores.hashes) return options
   const { ascending } = difficultyBy(weights, scores)
-  return { ...options, abilities: await measureAbilities(options.run, scores.hashes, ascending) }
+  return { ...options, abilities: await measureAbilities(options.run, scores.hashes.toArray(), ascending) }
 }
 
-function difficultyBy(weights: Readonly<Record<string, number>>, { lengths, metrics }: Scores): Difficulty {
-  return difficulty(
-    lengths.length,
-    metrics.map(({ column, values }) => ({ values, hardEnd: column.hardEnd, weight: weights[column.name] })),
-  )
+function totalTokens({ lengths }: Scores): number {
+  let total = 0
+  for (const piece of lengths.pieces()) for (const length of piece) total += length
+  return total
 }
 
+/** Writes an order that is not there. */
 async function makeOrder(wanted: WantedOrder): Promise<void> {
-  const { path, scores, weights, options, effective, tokens, sources } = wanted
-  const { lengths } = scores
-  const { hardness, ascending } = difficultyBy(weights, scores)
-  // The stream's first token is only ever an input.
-  const needed = tokens + 1
-  const corpus = { lengths, ascending }
-  const arrange = (own: RankedCorpus, tokens: number, seed: number, source?: string) =>
-    orders[options.order].arrange(own, tokens, seed, settingsFor(own, options, source))
-  const combine = options.mixture?.ucb ? lanes : mix
-  const stretches = sources
-    ? combine(corpus, sources, needed, options.seed, arrange)
-    : [...arrange(corpus, needed, options.seed)]
-  const report: OrderReport = { options: effective, tokens, ...countDocuments(stretches, lengths.length) }
-  const schema = orderSchema(report)
-  await writeOrder(path, schema, orderBatches(stretches, scores, hardness, schema))
-}
-
-/** @throws UserError where the order cuts the documents into more pieces than there are. */
-function settingsFor({ lengths }: RankedCorpus, options: OrderOptions, source?: string): OrderSettings {
-  // An order reads no setting but those that it has a default for.
-  const settings = orderSettings(options) as OrderSettings
-  for (const name of ['groups', 'segments'] as const) {
-    if (!(settings[name] > lengths.length)) continue
-    const documents = `${lengths.length} documents${source === undefined ? '' : ` of \`${source}\``}`
-    throw new UserError(
-      `Order ${options.order} cannot cut ${documents} into ${settings[name]} ${name}. Lower \`${name}\`, or score more text.`,
-    )
-  }
-  return settings
+  const { path, effective: options, tokens } = wanted
+  const arrangement = arrange(wanted)
+  const { documents, distinct, available } = arrangement
+  const schema = orderSchema({ options, tokens, documents, distinct, available })
+  await writeOrder(path, schema, orderBatches(arrangement, schema))
 }
 
 /** The sources to mix. Counts the documents of others, which are left out. */
@@ -179,10 +157,11 @@ async function sourcesOf(
   mixture: Mixture,
   { signal, stats }: Pick<StageContext<OrderOptions>, 'signal' | 'stats'>,
 ): Promise<SourceShare[]> {
-  const read = await readSources(shards, scores, signal)
-  const sources = mixtureShares(mixture, read, scores.lengths, shards.folder)
+  const [parts, rows, lengths] = [scores.parts, scores.rows, scores.lengths].map((column) => column.toArray())
+  const read = await readSources(shards, { parts, rows }, signal)
+  const sources = mixtureShares(mixture, read, lengths, shards.folder)
   const mixed = sources.reduce((sum, { documents }) => sum + documents.length, 0)
-  if (mixed < scores.lengths.length) stats.drop('outside the mixture', scores.lengths.length - mixed)
+  if (mixed < scores.count) stats.drop('outside the mixture', scores.count - mixed)
   return sources
 }
 
@@ -210,13 +189,16 @@ function chooseMetrics(schema: Schema, options: OrderOptions): Readonly<Record<s
 
 /** Equal keys mean equal orders: the options and all that is ordered, but no path and no time. */
 function orderKey(
-  { parts, rows, lengths, metrics }: Scores,
+  { count, parts, rows, lengths, metrics }: Scores,
   options: Readonly<Record<string, unknown>>,
   sources: readonly SourceShare[] = [],
 ): string {
-  const hash = createHash('sha256').update(JSON.stringify({ version, options, documents: parts.length }))
-  for (const column of [parts, rows, lengths]) hash.update(column)
-  for (const { column, values } of metrics) hash.update(JSON.stringify(column)).update(values)
+  const hash = createHash('sha256').update(JSON.stringify({ version, options, documents: count }))
+  for (const column of [parts, rows, lengths]) for (const piece of column.pieces()) hash.update(piece)
+  for (const { column, values } of metrics) {
+    hash.update(JSON.stringify(column))
+    for (const piece of values.pieces()) hash.update(piece)
+  }
   for (const { name, share, documents } of sources)
     hash.update(JSON.stringify([name, share])).update(documents)
   return hash.digest('hex').slice(0, 32)

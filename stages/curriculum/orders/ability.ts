@@ -1,6 +1,7 @@
 import { seededRandom } from '../../seeded-random.ts'
 import { probabilityRight } from '../item-response.ts'
-import type { Order, RankedCorpus, Stretch } from './order.ts'
+import type { Lengths, Order, Stretch } from './order.ts'
+import { inStretches } from './places.ts'
 
 /** Equal parts of the run at whose beginnings the pool is looked at. */
 const looks = 64
@@ -17,8 +18,8 @@ export const ability: Order = {
   formula: 'any q ≤ σ(θ(t)), θ through the abilities in straight lines, and at least the easiest share',
   source: 'arXiv 2408.05326, PUDF',
   defaults: { abilities: [-3, 3], share: 0.1 },
-  arrange: (corpus, tokens, seed, { abilities, share }) =>
-    matched(corpus, tokens, seed, share, (t) => [0, probabilityRight(abilityAt(abilities, t), 0)]),
+  arrange: (lengths, tokens, seed, { abilities, share }) =>
+    matched(lengths, tokens, seed, share, (t) => [0, probabilityRight(abilityAt(abilities, t), 0)]),
 }
 
 /** Documents that the model gets right about as often as not: p(1 − p), what such a one teaches, is largest there. */
@@ -28,9 +29,9 @@ export const abilityBand: Order = {
   formula: 'any q with |σ(θ(t) − b) − ½| ≤ band, b = ln(q/(1 − q)), and at least the nearest share',
   source: 'arXiv 2304.12877, neither too hard nor too easy; here a band',
   defaults: { abilities: [-3, 3], share: 0.1, band: 0.2 },
-  arrange: (corpus, tokens, seed, { abilities, share, band }) => {
+  arrange: (lengths, tokens, seed, { abilities, share, band }) => {
     const reach = Math.log((0.5 + band) / (0.5 - band))
-    return matched(corpus, tokens, seed, share, (t) => {
+    return matched(lengths, tokens, seed, share, (t) => {
       const ability = abilityAt(abilities, t)
       return [probabilityRight(ability - reach, 0), probabilityRight(ability + reach, 0)]
     })
@@ -47,39 +48,46 @@ export function abilityAt(abilities: readonly number[], t: number): number {
 
 /** Deals what lies in a window of difficulty that moves: in each pass, every document once that is in it then. */
 function* matched(
-  { ascending, lengths }: RankedCorpus,
+  lengths: Lengths,
   tokens: number,
   seed: number,
   share: number,
   windowAt: (t: number) => Window,
 ): Generator<Stretch> {
+  for (const places of inStretches(deal(lengths, tokens, seed, share, windowAt))) yield { phase: 0, places }
+}
+
+function* deal(
+  lengths: Lengths,
+  tokens: number,
+  seed: number,
+  share: number,
+  windowAt: (t: number) => Window,
+): Generator<number> {
   const random = seededRandom(seed)
-  const n = ascending.length
+  const n = lengths.length
   const least = Math.ceil(share * n)
-  /** `[n]` pass in which the document of each place came last. */
-  const passes = new Uint32Array(n)
+  /** `[n]` 1 where the document of a place came in this pass. */
+  const came = new Uint8Array(n)
   /** Places in the window whose documents are still to come in this pass. */
   const open = new Uint32Array(n)
-  let pass = 1
   let dealt = 0
   for (let look = 0; look < looks; look++) {
     const [first, end] = placesOf(windowAt(look / looks), n, least)
-    const documents: number[] = []
     const until = ((look + 1) / looks) * tokens
     while (dealt < until) {
       let left = 0
-      for (let place = first; place < end; place++) if (passes[place] < pass) open[left++] = place
-      if (left === 0) pass++
+      for (let place = first; place < end; place++) if (came[place] === 0) open[left++] = place
+      if (left === 0) came.fill(0)
       while (left > 0 && dealt < until) {
         const drawn = Math.floor((random() / 2 ** 32) * left)
         const place = open[drawn]
         open[drawn] = open[--left]
-        passes[place] = pass
-        documents.push(ascending[place])
-        dealt += lengths[ascending[place]]
+        came[place] = 1
+        dealt += lengths[place]
+        yield place
       }
     }
-    yield { phase: 0, documents: Uint32Array.from(documents) }
   }
 }
 

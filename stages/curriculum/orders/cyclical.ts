@@ -13,18 +13,19 @@ export const cyclical: Order = {
   formula: 'any q ≤ pool; pools share, share/α, share/α², …, 1, α, …, share/α, and again',
   source: 'arXiv 2202.05531, cyclical curriculum learning',
   defaults: { share: 0.25, alpha: 0.5, cycles: 2 },
-  *arrange(corpus, tokens, seed, { share, alpha, cycles }) {
+  *arrange(lengths, tokens, seed, { share, alpha, cycles }) {
     const pools = Array.from({ length: cycles }, () => poolShares(share, alpha)).flat()
     const whole = pools.reduce((sum, pool) => sum + pool, 0)
     const random = seededRandom(seed)
     let read = 0
     let dealt = 0
     for (const [phase, pool] of pools.entries()) {
-      const deck = new Deck(corpus.lengths, random)
-      deck.open(corpus.ascending.subarray(0, quantiles(corpus, [pool])[0]))
+      const [open] = quantiles(lengths, [pool])
+      const deck = new Deck(lengths, random, open)
+      deck.openTo(open)
       read += pool
       const end = phase === pools.length - 1 ? tokens : (read / whole) * tokens
-      for (const documents of deck.dealTo(end - dealt)) yield { phase, documents }
+      for (const places of deck.dealTo(end - dealt)) yield { phase, places }
       dealt += deck.dealt
     }
   },

@@ -17,10 +17,9 @@ export const growth: Order = {
   formula: 'any q ≤ share + (1 − share) · pacing(t / until)',
   source: 'arXiv 1903.09848, competence-based curriculum',
   defaults: { pacing: 'linear', by: 'tokens', share: 0.1, until: 0.8 },
-  *arrange(corpus, tokens, seed, { pacing, by, share, until }) {
-    const { ascending, lengths } = corpus
-    const size = sizes(corpus, by)
-    const total = totalSize(corpus, by)
+  *arrange(lengths, tokens, seed, { pacing, by, share, until }) {
+    const size = sizes(lengths, by)
+    const total = totalSize(lengths, by)
     const deck = new Deck(lengths, seededRandom(seed))
     let held = 0
     let end = 0
@@ -28,11 +27,10 @@ export const growth: Order = {
       const t = k / openings
       const isGrowing = t < until
       const wanted = isGrowing ? (share + (1 - share) * openShare(pacing, t / until)) * total : total
-      const first = end
-      while (end < ascending.length && (held < wanted || end === 0)) held += size(ascending[end++])
-      deck.open(ascending.subarray(first, end))
+      while (end < lengths.length && (held < wanted || end === 0)) held += size(end++)
+      deck.openTo(end)
       const phase = isGrowing ? 0 : 1
-      for (const documents of deck.dealTo(((k + 1) / openings) * tokens)) yield { phase, documents }
+      for (const places of deck.dealTo(((k + 1) / openings) * tokens)) yield { phase, places }
     }
   },
 }

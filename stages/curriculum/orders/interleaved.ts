@@ -1,5 +1,6 @@
 import type { Order } from './order.ts'
-import { dealPlaces } from './places.ts'
+import { inStretches } from './places.ts'
+import { dealParts } from './deal-parts.ts'
 
 /** The run in s segments of equal tokens, each a random part of the corpus from easy to hard; segment k is phase k. */
 export const interleaved: Order = {
@@ -7,11 +8,12 @@ export const interleaved: Order = {
   formula: 'q = s·t − ⌊s·t⌋, of a random s-th of the documents',
   source: 'arXiv 2506.11300, interleaved curricula',
   defaults: { segments: 5 },
-  *arrange(corpus, tokens, seed, { segments }) {
+  *arrange(lengths, tokens, seed, { segments }) {
     const ends = Array.from({ length: segments }, (_, k) => ((k + 1) / segments) * tokens)
     let phase = 0
-    for (const places of dealPlaces(corpus, ends, seed)) {
-      yield { phase: phase++, documents: places.map((place) => corpus.ascending[place]) }
+    for (const part of dealParts(lengths, ends, seed)) {
+      for (const places of inStretches(part.rising())) yield { phase, places }
+      phase++
     }
   },
 }

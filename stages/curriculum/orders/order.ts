@@ -1,12 +1,10 @@
 import type { Pacing } from '../../training/schedules/pacing.ts'
 
-/** The documents that an order arranges, numbered from 0. */
-export interface RankedCorpus {
-  /** `[n]` tokens that each document takes in training, its separator included; at least 1. */
-  readonly lengths: Uint32Array
-  /** `[n]` documents from the easiest to the hardest. */
-  readonly ascending: Uint32Array
-}
+/**
+ * `[n]` tokens that each of the documents which an order arranges takes in training, its separator included; at least 1.
+ * An order knows documents by their places from the easiest, 0, to the hardest, n - 1. Two bytes hold most lengths.
+ */
+export type Lengths = Uint16Array | Uint32Array
 
 /** What a share of the corpus is a share of. */
 export const measures = ['tokens', 'documents'] as const
@@ -38,10 +36,10 @@ export interface OrderSettings {
   readonly band: number
 }
 
-/** Consecutive documents of an order, all of one phase. */
+/** Consecutive documents of an order, all of one phase, by their places. */
 export interface Stretch {
   readonly phase: number
-  readonly documents: Uint32Array
+  readonly places: Uint32Array
 }
 
 export interface Order {
@@ -53,9 +51,11 @@ export interface Order {
   readonly source: string
   /** The settings that it reads, with their defaults. */
   readonly defaults: Partial<OrderSettings>
+  /** Whether places are those of the corpus, so that the order is the same whatever metrics there are. */
+  readonly ignoresDifficulty?: boolean
   /**
-   * Arranges documents until they amount to `tokens` or, with the last document's rest, more. A pure function of its
-   * arguments and the seed.
+   * Arranges documents until they amount to `tokens` or, with the last document's rest, more, in stretches that are
+   * small beside a large corpus. A pure function of its arguments and the seed.
    */
-  arrange(corpus: RankedCorpus, tokens: number, seed: number, settings: OrderSettings): Generator<Stretch>
+  arrange(lengths: Lengths, tokens: number, seed: number, settings: OrderSettings): Generator<Stretch>
 }

@@ -13,14 +13,14 @@ export const phases: Order = {
   formula: 'any q < (k + 1)/g while k/g ≤ pacing(t) < (k + 1)/g',
   source: 'arXiv 2506.11300, pacing-based sampling',
   defaults: { groups: 10, pacing: 'linear', by: 'tokens' },
-  *arrange(corpus, tokens, seed, { groups, pacing, by }) {
+  *arrange(lengths, tokens, seed, { groups, pacing, by }) {
     const shares = Array.from({ length: groups }, (_, k) => (k + 1) / groups)
-    const ends = quantiles(corpus, shares, by)
-    const deck = new Deck(corpus.lengths, seededRandom(seed))
-    for (let phase = 0, first = 0; phase < groups; first = ends[phase++]) {
-      deck.open(corpus.ascending.subarray(first, ends[phase]))
+    const ends = quantiles(lengths, shares, by)
+    const deck = new Deck(lengths, seededRandom(seed))
+    for (let phase = 0; phase < groups; phase++) {
+      deck.openTo(ends[phase])
       const next = openingProgress(pacing, (phase + 1) / groups)
-      for (const documents of deck.dealTo(next * tokens)) yield { phase, documents }
+      for (const places of deck.dealTo(next * tokens)) yield { phase, places }
     }
   },
 }

@@ -1,30 +1,43 @@
-import { seededRandom } from '../../seeded-random.ts'
-import { Deck } from './deck.ts'
-import type { RankedCorpus } from './order.ts'
+/** Places that a stretch holds at most. */
+export const stretchLength = 65_536
 
-/**
- * Deals documents until each of the rising `tokens` is reached, and yields those of each stretch by their places in
- * the order of difficulty, from the easiest to the hardest. A stretch that is shorter than the corpus is a random part
- * of it: it spans all difficulties, like a whole one.
- */
-export function* dealPlaces(
-  { lengths, ascending }: RankedCorpus,
-  tokens: readonly number[],
-  seed: number,
-): Generator<Uint32Array> {
-  const lengthsByPlace = ascending.map((document) => lengths[document])
-  const deck = new Deck(lengthsByPlace, seededRandom(seed))
-  deck.open(ascending.map((_, place) => place))
-  for (const end of tokens) yield concatenate([...deck.dealTo(end)]).sort()
+/** How often each of n places comes, a byte each. */
+export class Places {
+  #counts: Uint8Array | Uint32Array
+
+  constructor(n: number) {
+    this.#counts = new Uint8Array(n)
+  }
+
+  add(place: number): void {
+    if (this.#counts[place] === 255 && this.#counts instanceof Uint8Array)
+      this.#counts = Uint32Array.from(this.#counts)
+    this.#counts[place]++
+  }
+
+  /** From the easiest to the hardest, each as often as it comes. */
+  *rising(): Generator<number> {
+    for (let place = 0; place < this.#counts.length; place++)
+      for (let left = this.#counts[place]; left > 0; left--) yield place
+  }
+
+  /** From the hardest to the easiest, each as often as it comes. */
+  *falling(): Generator<number> {
+    for (let place = this.#counts.length - 1; place >= 0; place--)
+      for (let left = this.#counts[place]; left > 0; left--) yield place
+  }
 }
 
-function concatenate(pieces: readonly Uint32Array[]): Uint32Array {
-  if (pieces.length === 1) return pieces[0]
-  const whole = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0))
+/** The same places in stretches. */
+export function* inStretches(places: Iterable<number>): Generator<Uint32Array> {
+  let stretch = new Uint32Array(stretchLength)
   let filled = 0
-  for (const piece of pieces) {
-    whole.set(piece, filled)
-    filled += piece.length
+  for (const place of places) {
+    stretch[filled++] = place
+    if (filled < stretchLength) continue
+    yield stretch
+    stretch = new Uint32Array(stretchLength)
+    filled = 0
   }
-  return whole
+  if (filled > 0) yield stretch.slice(0, filled)
 }

@@ -1,13 +1,14 @@
-import { seededRandom } from '../../seeded-random.ts'
-import { Deck } from './deck.ts'
-import type { Order, RankedCorpus, Stretch } from './order.ts'
+import { dealParts } from './deal-parts.ts'
+import type { Lengths, Order, Stretch } from './order.ts'
+import { inStretches, type Places } from './places.ts'
+import { totalSize } from './quantiles.ts'
 
 export const ascending: Order = {
   summary: 'From the easiest to the hardest; each pass anew.',
   formula: 'q = t in each pass',
   source: 'Bengio et al. 2009 (10.1145/1553374.1553380)',
   defaults: {},
-  arrange: (corpus, tokens, seed) => sorted(corpus, corpus.ascending, tokens, seed),
+  arrange: (lengths, tokens, seed) => sorted(lengths, tokens, seed, (pass) => pass.rising()),
 }
 
 export const descending: Order = {
@@ -15,22 +16,19 @@ export const descending: Order = {
   formula: 'q = 1 − t in each pass',
   source: 'the anti-curriculum of arXiv 2012.03107',
   defaults: {},
-  arrange: (corpus, tokens, seed) => sorted(corpus, corpus.ascending.toReversed(), tokens, seed),
+  arrange: (lengths, tokens, seed) => sorted(lengths, tokens, seed, (pass) => pass.falling()),
 }
 
 /** A pass that the budget cuts short takes a random part of the corpus: it spans all difficulties, like a whole one. */
 function* sorted(
-  { lengths }: RankedCorpus,
-  order: Uint32Array,
+  lengths: Lengths,
   tokens: number,
   seed: number,
+  walk: (pass: Places) => Iterable<number>,
 ): Generator<Stretch> {
-  const place = new Uint32Array(order.length)
-  order.forEach((document, i) => (place[document] = i))
-  const deck = new Deck(lengths, seededRandom(seed))
-  deck.open(order)
-  for (const pass of deck.dealTo(tokens)) {
-    const places = pass.map((document) => place[document]).sort()
-    yield { phase: 0, documents: places.map((at) => order[at]) }
+  const whole = totalSize(lengths, 'tokens')
+  for (let left = tokens; left > 0; left -= whole) {
+    const [pass] = dealParts(lengths, [Math.min(left, whole)], seed)
+    for (const places of inStretches(walk(pass))) yield { phase: 0, places }
   }
 }

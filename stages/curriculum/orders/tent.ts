@@ -1,6 +1,7 @@
 import { seededRandom } from '../../seeded-random.ts'
+import { dealParts } from './deal-parts.ts'
 import type { Order } from './order.ts'
-import { dealPlaces } from './places.ts'
+import { inStretches, Places } from './places.ts'
 
 /**
  * Rises to the hardest documents at `peak`, and falls to the easiest at the end: parameter-golf PR 737 samples around
@@ -14,18 +15,17 @@ export const tent: Order = {
   formula: 'q = t/peak up to t = peak, then 1 − (t − peak)/(1 − peak)',
   source: 'parameter-golf PR 737, laid out beforehand',
   defaults: { peak: 0.45 },
-  *arrange(corpus, tokens, seed, { peak }) {
-    const [places] = dealPlaces(corpus, [tokens], seed)
+  *arrange(lengths, tokens, seed, { peak }) {
+    const [dealt] = dealParts(lengths, [tokens], seed)
     const random = seededRandom(seed ^ 0x9e3779b9)
-    const up = new Uint32Array(places.length)
-    const down = new Uint32Array(places.length)
-    let [rising, falling] = [0, 0]
-    for (const place of places) {
-      const document = corpus.ascending[place]
-      if (random() < peak * 2 ** 32) up[rising++] = document
-      else down[falling++] = document
+    const down = new Places(lengths.length)
+    const up = function* () {
+      for (const place of dealt.rising()) {
+        if (random() < peak * 2 ** 32) yield place
+        else down.add(place)
+      }
     }
-    yield { phase: 0, documents: up.subarray(0, rising) }
-    yield { phase: 1, documents: down.subarray(0, falling).reverse() }
+    for (const places of inStretches(up())) yield { phase: 0, places }
+    for (const places of inStretches(down.falling())) yield { phase: 1, places }
   },
 }

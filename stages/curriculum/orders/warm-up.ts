@@ -12,14 +12,14 @@ export const warmUp: Order = {
   formula: 'any q ≤ share while t < until, then any q',
   source: 'arXiv 2506.11300, curriculum as warm-up',
   defaults: { share: 0.3, until: 0.2 },
-  *arrange(corpus, tokens, seed, { share, until }) {
+  *arrange(lengths, tokens, seed, { share, until }) {
     const random = seededRandom(seed)
-    const easy = new Deck(corpus.lengths, random)
-    const [easiest] = quantiles(corpus, [share])
-    easy.open(corpus.ascending.subarray(0, easiest))
-    for (const documents of easy.dealTo(until * tokens)) yield { phase: 0, documents }
-    const everything = new Deck(corpus.lengths, random)
-    everything.open(corpus.ascending)
-    for (const documents of everything.dealTo(tokens - easy.dealt)) yield { phase: 1, documents }
+    const [easiest] = quantiles(lengths, [share])
+    const easy = new Deck(lengths, random, easiest)
+    easy.openTo(easiest)
+    for (const places of easy.dealTo(until * tokens)) yield { phase: 0, places }
+    const everything = new Deck(lengths, random)
+    everything.openTo(lengths.length)
+    for (const places of everything.dealTo(tokens - easy.dealt)) yield { phase: 1, places }
   },
 }

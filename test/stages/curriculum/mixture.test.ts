@@ -109,20 +109,17 @@ describe('mix', () => {
         fc.tuple(...[1, 2, 3].map(() => fc.integer({ min: 1, max: 9 }))),
         (drawn, weights) => {
           const lengths = Uint32Array.from(drawn, ([length]) => length)
-          const ascending = Uint32Array.from(drawn.keys()).reverse()
           const sources = weights.map((weight, source) => ({
             name: `${source}`,
             share: weight / weights.reduce((a, b) => a + b),
-            documents: Uint32Array.from(
-              [...drawn.keys()].filter((document) => drawn[document][1] === source),
-            ),
+            places: Uint32Array.from([...drawn.keys()].filter((place) => drawn[place][1] === source)),
           }))
-          const stretches = mix({ lengths, ascending }, sources, 500, 7, (own, tokens, seed) =>
+          const stretches = mix(lengths, sources, 500, 7, (own, tokens, seed) =>
             orders[name].arrange(own, tokens, seed, settings),
           )
           const dealt = [0, 0, 0]
           let all = 0
-          for (const document of stretches.flatMap(({ documents }) => [...documents])) {
+          for (const document of stretches.flatMap(({ places }) => [...places])) {
             expect(all).toBeLessThan(500)
             const [length, source] = drawn[document]
             // Whoever comes next is not ahead of its share.

@@ -106,6 +106,16 @@ describe('order', () => {
     expect(descending.placed.map(place)).toEqual(placed.map(place).reverse())
   })
 
+  it('at random does not depend on difficulty, which it still tells', async () => {
+    const [one, other] = await Promise.all(
+      ['mtld', 'compression-ratio'].map((name) => run({ order: 'random', difficulty: { [name]: 1 } })),
+    )
+    expect(one.placed.map(place)).toEqual(other.placed.map(place))
+    expect(one.placed.map(({ hardness }) => hardness)).not.toEqual(
+      other.placed.map(({ hardness }) => hardness),
+    )
+  })
+
   it('is the same file whatever the sizes of the batches it is made from', async () => {
     const given: Given = { order: 'warm-up', difficulty, tokens: 9000, seed: 4 }
     const before = await orderFiles()

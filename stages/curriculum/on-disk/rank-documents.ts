@@ -1,0 +1,159 @@
+import type { WeightedMetric } from '../difficulty.ts'
+import type { Lengths } from '../orders/order.ts'
+import { Column } from './column.ts'
+import { rangeSize, Scatter } from './scatter.ts'
+import type { Scratch } from './scratch.ts'
+import { sortedRuns } from './sorted-runs.ts'
+
+/** Where big intermediate results lie, and how many documents are worked on in memory at once. */
+export interface Workspace {
+  readonly scratch: Scratch
+  readonly memory: number
+}
+
+/** What an order is made from, a number a document each, in files. */
+export interface DocumentColumns {
+  readonly parts: Column<Uint32Array>
+  readonly rows: Column<Uint32Array>
+  readonly lengths: Column<Uint32Array>
+  readonly metrics: readonly MetricOnDisk[]
+}
+
+export interface MetricOnDisk extends Omit<WeightedMetric, 'values'> {
+  readonly values: Column<Float64Array>
+}
+
+/** The documents by their places, in files but for the lengths. */
+export interface PlacedDocuments {
+  readonly lengths: Lengths
+  readonly parts: Column<Uint32Array>
+  readonly rows: Column<Uint32Array>
+  readonly tokens: Column<Uint32Array>
+  readonly hardness: Column<Float32Array>
+}
+
+/**
+ * Puts documents into the places of their difficulty, as `difficulty` does in memory, number for number.
+ * @param inCorpusOrder leaves them in the places that they have, and ranks them only.
+ */
+export function rankDocuments(
+  documents: DocumentColumns,
+  inCorpusOrder: boolean,
+  workspace: Workspace,
+): PlacedDocuments {
+  const { scratch } = workspace
+  const count = documents.lengths.length
+  const placed = {
+    lengths: emptyLengths(documents.lengths),
+    parts: new Column<Uint32Array>(Uint32Array, scratch),
+    rows: new Column<Uint32Array>(Uint32Array, scratch),
+    tokens: new Column<Uint32Array>(Uint32Array, scratch),
+    hardness: new Column<Float32Array>(Float32Array, scratch),
+  }
+  const append = (parts: Uint32Array, rows: Uint32Array, lengths: Uint32Array, hardness: Float32Array) => {
+    placed.lengths.set(lengths, placed.parts.length)
+    placed.parts.push(parts)
+    placed.rows.push(rows)
+    placed.tokens.push(lengths.map((length) => length - 1))
+    placed.hardness.push(hardness)
+  }
+  const byPlace = new Scatter(
+    inCorpusOrder ? 0 : count,
+    [Uint32Array, Uint32Array, Uint32Array, Float32Array],
+    workspace,
+  )
+  for (const range of placesByDocument(documents.metrics, count, workspace).ranges()) {
+    const [places, hardness] = range.inOrder<[Uint32Array, Float32Array]>(Uint32Array, Float32Array)
+    const own = [documents.parts, documents.rows, documents.lengths] as const
+    const [parts, rows, lengths] = own.map((column) => column.read(range.first, range.count))
+    if (inCorpusOrder) append(parts, rows, lengths, hardness)
+    else byPlace.add(places, parts, rows, lengths, hardness)
+  }
+  for (const range of byPlace.ranges()) {
+    append(
+      ...range.inOrder<[Uint32Array, Uint32Array, Uint32Array, Float32Array]>(
+        Uint32Array,
+        Uint32Array,
+        Uint32Array,
+        Float32Array,
+      ),
+    )
+  }
+  return placed
+}
+
+/** Place and hardness of every document. */
+function placesByDocument(metrics: readonly MetricOnDisk[], count: number, workspace: Workspace): Scatter {
+  const means = meanRanks(metrics, count, workspace)
+  const scatter = new Scatter(count, [Uint32Array, Float32Array], workspace)
+  let place = 0
+  for (const { positions, ranks } of rankedRuns(means, workspace)) {
+    scatter.add(
+      positions,
+      Uint32Array.from(positions, () => place++),
+      Float32Array.from(ranks),
+    )
+  }
+  means.remove()
+  return scatter
+}
+
+/** `[n]` weighted sums of the documents' ranks. */
+function meanRanks(
+  metrics: readonly MetricOnDisk[],
+  count: number,
+  workspace: Workspace,
+): Column<Float64Array> {
+  const parts = metrics.map(({ values, hardEnd, weight }) => {
+    const scatter = new Scatter(count, [Float64Array], workspace)
+    for (const { positions, ranks } of rankedRuns(values, workspace)) {
+      scatter.add(
+        positions,
+        ranks.map((rank) => weight * (hardEnd === 'high' ? rank : 1 - rank)),
+      )
+    }
+    return scatter.ranges()
+  })
+  const means = new Column<Float64Array>(Float64Array, workspace.scratch)
+  const size = rangeSize(count, workspace.memory)
+  for (let first = 0; first < count; first += size) {
+    const mean = new Float64Array(Math.min(size, count - first))
+    for (const ranges of parts) {
+      const { value } = ranges.next()
+      if (!value) throw new Error('A metric has fewer ranges than there are.')
+      const [own] = value.inOrder<[Float64Array]>(Float64Array)
+      own.forEach((part, i) => (mean[i] += part))
+    }
+    means.push(mean)
+  }
+  return means
+}
+
+/** Positions in a column from the smallest value to the largest, with the quantile of each, as `ranks` has them. */
+function* rankedRuns(
+  column: Column<Float64Array>,
+  workspace: Workspace,
+): Generator<{ positions: Uint32Array; ranks: Float64Array }> {
+  const last = Math.max(1, column.length - 1)
+  let before = 0
+  for (const run of sortedRuns(column, workspace)) {
+    for (const { positions, values } of run.positions()) {
+      const ranks = new Float64Array(positions.length)
+      for (let start = 0, end = 0; start < values.length; start = end) {
+        do end++
+        while (end < values.length && values[end] === values[start])
+        const [first, behind] = run.isTied ? [0, run.count] : [start, end]
+        const rank = column.length === 1 ? 0.5 : (2 * before + first + behind - 1) / 2 / last
+        ranks.fill(rank, start, end)
+      }
+      yield { positions, ranks }
+    }
+    before += run.count
+  }
+}
+
+function emptyLengths(lengths: Column<Uint32Array>): Lengths {
+  let longest = 0
+  for (const piece of lengths.pieces()) for (const length of piece) if (length > longest) longest = length
+  return longest < 2 ** 16 ? new Uint16Array(lengths.length) : new Uint32Array(lengths.length)
+}
