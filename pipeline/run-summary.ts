@@ -17,6 +17,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
 export function summarize(run: RunRecord, folder: string): string {
   const rows: [string, string][] = [
     ['bits per byte, held out', bitsPerByte(run.before, run.after)],
+    ...(run.mean ? [meanRow(run.mean, folder)] : []),
     ['tokens per second', Math.round(run.tokensPerSecond).toLocaleString('en')],
     [
       'model',
@@ -33,4 +34,8 @@ function bitsPerByte(before: Evaluation | null, after: Evaluation | null): strin
   if (!after) return 'not evaluated'
   const start = before ? `${formatNumber(before.bitsPerByte)} before, ` : ''
   return `${start}${formatNumber(after.bitsPerByte)} after (a unigram model of the same tokens: ${formatNumber(after.unigramBitsPerByte)})`
+}
+
+function meanRow({ bitsPerByte }: Evaluation, folder: string): [string, string] {
+  return ['of the mean model', `${formatNumber(bitsPerByte)}, in ${join(folder, 'checkpoints', 'average')}`]
 }

@@ -106,4 +106,6 @@ export interface RunRecord extends RunSetup {
   readonly tokensPerSecond: number
   readonly before: Evaluation | null
   readonly after: Evaluation | null
+  /** Of the mean of the last checkpoints, where the graph asks for one. */
+  readonly mean?: Evaluation
 }

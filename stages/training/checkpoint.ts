@@ -1,11 +1,21 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { Evaluation } from '../../schemas/run-record.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { defineStage, type Log, type StageContext } from '../stage.ts'
 import { type Average, averages, writeAverage } from './checkpoint-average.ts'
-import { checkpointFolder, listCheckpoints, updatesOf, writeFolder, writeModel } from './checkpoint-folder.ts'
+import {
+  checkpointFolder,
+  listCheckpoints,
+  readCheckpoint,
+  updatesOf,
+  writeFolder,
+  writeModel,
+} from './checkpoint-folder.ts'
+import { type HeldOut, measure } from './held-out.ts'
 import type { Step } from './messages.ts'
+import { Model } from './model/model.ts'
 import { type Request, requestsIn, rest, withdraw } from './requests.ts'
 import { readTrainingState, writeTrainingState } from './training-state.ts'
 
@@ -90,11 +100,12 @@ export const checkpoint = defineStage({
       }
       if (isBest || isRegular(updates, steps, every)) await keep()
       let isWished = await attend(await requestsIn(to))
+      let meanEvaluation: Evaluation | undefined
       if (updates === steps && options.average !== 'none') {
-        await average(steps, { ...options, average: options.average }, signal, log)
+        meanEvaluation = await average(step, { ...options, average: options.average }, signal, log)
       }
       isFirst = false
-      yield step
+      yield meanEvaluation ? { ...step, meanEvaluation } : step
       if (updates === steps) continue
       isWished ||= await rest(to, updates, { attend, signal, log })
       if (isWished) interruption?.fulfil()
@@ -121,21 +132,44 @@ function regular(checkpoints: readonly string[], steps: number, options: Options
     .slice(-averagedOf(options))
 }
 
+/** Writes the mean of the run's last models. @returns what it is worth, where there is text to tell it by. */
 async function average(
-  steps: number,
+  step: Step,
   options: Options & { readonly average: Average },
   signal: AbortSignal,
   log: Log,
-): Promise<void> {
+): Promise<Evaluation | undefined> {
   const folder = join(options.to, 'checkpoints', 'average')
-  const checkpoints = regular(await listCheckpoints(options.to), steps, options)
+  const checkpoints = regular(await listCheckpoints(options.to), step.steps, options)
   try {
     await writeAverage(folder, checkpoints, options.average, signal)
-    log(`The mean of the last ${checkpoints.length} checkpoints is \`${folder}\`.`)
+    const evaluation = step.heldOut && (await measureModel(folder, step, step.heldOut, signal))
+    const worth = evaluation
+      ? `, with ${evaluation.bitsPerByte.toFixed(3)} bits per byte on held-out text`
+      : ''
+    log(`The mean of the last ${checkpoints.length} checkpoints is \`${folder}\`${worth}.`)
+    return evaluation
   } catch (error) {
     // The run itself has come to its end all the same.
     if (!(error instanceof UserError)) throw error
     log(`No mean of the checkpoints is written: ${error.message}`)
+    return undefined
+  }
+}
+
+async function measureModel(
+  folder: string,
+  { model, updates }: Step,
+  heldOut: HeldOut,
+  signal: AbortSignal,
+): Promise<Evaluation> {
+  const { config, tensors } = await readCheckpoint(folder)
+  const values = new Map([...tensors].map(([name, { values }]) => [name, values]))
+  const mean = new Model(config, values, model.backend)
+  try {
+    return await measure(mean, heldOut, updates, signal)
+  } finally {
+    mean.dispose()
   }
 }
 

@@ -5,7 +5,7 @@ import { openShards } from '../shards/open-shards.ts'
 import type { Log } from '../stage.ts'
 import type { Backend } from './backend/backend.ts'
 import type { Checkpoint } from './checkpoint-folder.ts'
-import { measure, openHeldOut } from './evaluate.ts'
+import { measure, openHeldOut } from './held-out.ts'
 import { Model } from './model/model.ts'
 import { checkTokenizer } from './same-tokenizer.ts'
 
@@ -43,7 +43,7 @@ export async function evaluateModel(
   await checkTokenizer(folder, tokenizer, shards)
   const { signal } = new AbortController()
   const rows = Math.max(1, Math.floor(tokensAtOnce / length))
-  const heldOut = await openHeldOut({ corpus: { shards }, rows, length, stride }, tokens, signal, log)
+  const heldOut = await openHeldOut({ shards, rows, length, stride }, tokens, signal, log)
   const values = new Map([...tensors].map(([name, { values }]) => [name, values]))
   const model = new Model(config, values, backend)
   try {

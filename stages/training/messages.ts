@@ -1,5 +1,6 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core'
 import type { Evaluation, StepRecord } from '../../schemas/run-record.ts'
+import type { HeldOut } from './held-out.ts'
 import type { Activations } from './model/activations.ts'
 import type { Kept } from './model/kept.ts'
 import type { Model } from './model/model.ts'
@@ -117,6 +118,9 @@ export interface Step {
   readonly optimizer: Pick<Optimizer, 'rule' | 'export'>
   /** What the last update did; absent where there was none. */
   readonly record?: StepRecord
-  /** Put there by an evaluation. */
+  /** Put there by an evaluation, with the text that it measured the model on. */
   readonly evaluation?: Evaluation
+  readonly heldOut?: HeldOut
+  /** Of the mean of the run's last models, which `checkpoint` writes at the end. */
+  readonly meanEvaluation?: Evaluation
 }

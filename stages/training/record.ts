@@ -37,7 +37,7 @@ export const record = defineStage({
     }
     let isFirst = true
     for await (const step of items) {
-      const { updates, model, record, evaluation } = step
+      const { updates, model, record, evaluation, meanEvaluation } = step
       if (isFirst) {
         // What a run that goes on wrote after its checkpoint, it will write again.
         await cutBack<StepLine>(stepsFile, ({ step }) => step < updates - 1, count)
@@ -64,6 +64,7 @@ export const record = defineStage({
           tokensPerSecond: tokens / (milliseconds / 1000),
           before,
           after: evaluation ?? null,
+          ...(meanEvaluation && { mean: meanEvaluation }),
         }
         await writeJson(join(to, 'run.json'), run)
       }

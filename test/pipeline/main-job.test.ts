@@ -100,7 +100,28 @@ test('training with curriculum and OHEM lowers held-out bits per byte and record
   const run = JSON.parse(await readFile(join(out, 'run.json'), 'utf8')) as RunRecord
   expect(run).toMatchObject({ steps: 12, tokens: 12 * 8 * 32, after: evaluations[1] })
   expect(stdout).toContain('a unigram model of the same tokens')
-  expect(await readdir(join(out, 'checkpoints'))).toEqual(['step-000012'])
+})
+
+test('a curriculum has a moderate final rate, and the mean of its last models is written and measured', async () => {
+  const out = join(folder, 'first')
+  const steps = [7, 8, 9, 10, 11, 12].map((step) => `step-0000${`${step}`.padStart(2, '0')}`)
+  expect(await readdir(join(out, 'checkpoints'))).toEqual(['average', ...steps])
+  const rates = (await lines<StepRecord>(out, 'steps.jsonl')).map(({ learningRate }) => learningRate)
+  expect(rates.at(-1)! / Math.max(...rates)).toBeCloseTo(1 / 3, 1)
+  const { after, mean } = JSON.parse(await readFile(join(out, 'run.json'), 'utf8')) as RunRecord
+  const measured = await gradus(
+    'evaluate',
+    out,
+    shards,
+    '--checkpoint',
+    'average',
+    '--tokens',
+    '4096',
+    '--json',
+  )
+  const { nats } = JSON.parse(measured.stdout) as Evaluation
+  expect(mean?.nats).toBe(nats)
+  expect(mean?.nats).not.toBe(after?.nats)
 })
 
 test('bits per byte are those of the held-out documents, and the unigram model has seen only the others', async () => {

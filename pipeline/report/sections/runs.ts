@@ -52,11 +52,12 @@ export function runsSection(runs: readonly RunFolder[]): Html {
   </section>`
 }
 
-function bitsPerByte({ evaluations }: RunFolder): string {
+function bitsPerByte({ evaluations, record }: RunFolder): string {
   const [first, last] = [evaluations[0] as Evaluation | undefined, evaluations.at(-1)]
   if (!first || !last) return 'not evaluated'
   const start = first === last ? '' : ` (at first ${formatNumber(first.bitsPerByte)})`
-  return `${formatNumber(last.bitsPerByte)}${start}, unigram model ${formatNumber(last.unigramBitsPerByte)}`
+  const mean = record?.mean ? `, mean of the last models ${formatNumber(record.mean.bitsPerByte)}` : ''
+  return `${formatNumber(last.bitsPerByte)}${start}${mean}, unigram model ${formatNumber(last.unigramBitsPerByte)}`
 }
 
 function stepsDone({ steps, record }: RunFolder): string {
