@@ -1,14 +1,11 @@
+import type { Machine } from './run-record.ts'
+
 /** What `compare` leaves in its folder beside a folder a run: `compare.json`. */
 export interface Comparison {
   readonly version: 1
   readonly gradus: string
   readonly experiment: string
-  readonly machine: {
-    readonly processor: string
-    readonly cores: number
-    readonly platform: string
-    readonly node: string
-  }
+  readonly machine: Machine
   readonly baseline: string
   readonly seeds: readonly number[]
   readonly learningRates: readonly number[]

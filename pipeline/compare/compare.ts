@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import type { Comparison } from '../../schemas/comparison.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { replaceFile } from '../../stages/replace-file.ts'
 import type { Log } from '../../stages/stage.ts'
+import { thisMachine } from '../../stages/training/this-machine.ts'
 import { lockFolder } from '../folder-lock.ts'
 import { type Arm, armGraph, tokensPerStep } from './arm.ts'
 import { comparisonOf, type EndedRun, meanOf, tooFewSeeds } from './comparison.ts'
@@ -46,12 +46,7 @@ export async function compare(file: string, options: CompareOptions): Promise<Co
     version: 1,
     gradus: version,
     experiment: file,
-    machine: {
-      processor: cpus()[0]?.model ?? 'unknown',
-      cores: availableParallelism(),
-      platform: `${process.platform} ${process.arch}`,
-      node: process.version,
-    },
+    machine: thisMachine(),
     baseline: roster.baseline.name,
     seeds,
     learningRates,

@@ -13,9 +13,9 @@ export const readShards = defineStage({
   }),
   async *rehearse(_, { options, log }) {
     const shards = await openShards(options.shards)
-    const counts = [shards.parts.length, shards.rows].map((count) => count.toLocaleString('en'))
+    const [units, documents] = [shards.parts.length, shards.rows].map((count) => count.toLocaleString('en'))
     log(
-      `all ${counts[0]} units of \`${options.shards}\` are reused, ${counts[1]} documents, since they are finished.`,
+      `\`${options.shards}\` is finished and is reused: ${units} unit${units === '1' ? '' : 's'}, ${documents} documents.`,
     )
     yield* shards.scores()
   },

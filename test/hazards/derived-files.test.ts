@@ -54,9 +54,7 @@ async function flip(path: string, ...places: number[]): Promise<Buffer> {
 const sentence = (text: string) => expect.stringMatching(new RegExp(`^${text}$`)) as string
 
 describe('plan train', () => {
-  const units = sentence(
-    'read: all \\d units of `shards` are reused, \\d+ documents, since they are finished.',
-  )
+  const units = sentence('read: `shards` is finished and is reused: \\d units, \\d+ documents.')
 
   it('says of every stage that it runs, where there are shards alone, and makes nothing', async () => {
     const world = await copyOf(scored)

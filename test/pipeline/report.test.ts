@@ -177,7 +177,7 @@ test('a comparison is told by its arms and their differences', async () => {
   })
   const comparison = {
     ...{ version: 1, experiment: 'the <experiment>', baseline: 'plain', seeds: [1, 2], tokens: 4096 },
-    machine: { processor: 'a processor', cores: 2, platform: 'linux', node: '20' },
+    machine: { name: 'a machine', processor: 'a processor', cores: 2, platform: 'linux', node: '20' },
     arms: [arm('plain', 'baseline', [2, 3]), arm('ohem', 'treatment', [1.9, 2.7])],
     comparisons: [
       { arm: 'ohem', against: 'plain', as: 'baseline', bitsPerByte: difference, toBaseline: null },

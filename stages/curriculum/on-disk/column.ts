@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import type { Scratch } from './scratch.ts'
 
 export type Numbers = Uint32Array | Float32Array | Float64Array | BigUint64Array
@@ -32,7 +32,7 @@ export class Column<T extends Numbers> {
   /** Adds numbers, which the caller does not change any more. */
   push(numbers: T): void {
     this.#length += numbers.length
-    if (this.#file) writeSync(this.#file.descriptor, numbers)
+    if (this.#file) writeFileSync(this.#file.descriptor, numbers)
     else this.#pieces.push(numbers)
   }
 
@@ -40,7 +40,7 @@ export class Column<T extends Numbers> {
   moveTo(scratch: Scratch): void {
     const path = scratch.path()
     this.#file = { path, descriptor: openSync(path, 'w+') }
-    for (const piece of this.#pieces.splice(0)) writeSync(this.#file.descriptor, piece)
+    for (const piece of this.#pieces.splice(0)) writeFileSync(this.#file.descriptor, piece)
   }
 
   /** All of its numbers, from the first to the last. */
