@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { openSafetensors, type SafetensorsFile, type StoredTensor } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import type { ModelConfig } from './model/config.ts'
-import { checkShapes, embeddingName, headName, parameterShapes } from './model/parameters.ts'
+import { checkShapes, embeddingName, headName, parameterShapes } from './model/parameter-shapes.ts'
 
 export const weightsName = 'model.safetensors'
 const indexName = 'model.safetensors.index.json'

@@ -5,7 +5,7 @@ import type { BackendName } from '../backend/backend.ts'
 import { dispose, tidy } from '../backend/tidy.ts'
 import type { ModelConfig } from './config.ts'
 import { KeyValueCache, turnsOf } from './key-value-cache.ts'
-import { embeddingName, finalNormName, headName, layerNames, parameterShapes } from './parameters.ts'
+import { embeddingName, finalNormName, headName, layerNames, parameterShapes } from './parameter-shapes.ts'
 
 interface DecoderLayer {
   readonly attentionNorm: Float32Array

@@ -1,6 +1,6 @@
 import { seededRandom } from '../../seeded-random.ts'
 import type { ModelConfig } from './config.ts'
-import { layerNames, parameterShapes } from './parameters.ts'
+import { layerNames, parameterShapes } from './parameter-shapes.ts'
 
 /** Standard deviation of every matrix but those that write to the residual stream. */
 const deviation = 0.02

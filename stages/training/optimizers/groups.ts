@@ -1,5 +1,6 @@
 import { UserError } from '../../../schemas/user-error.ts'
-import { embeddingName, headName, type Parameters } from '../model/parameters.ts'
+import { embeddingName, headName } from '../model/parameter-shapes.ts'
+import type { Parameters } from '../model/parameters.ts'
 
 /** Parameters that may have a learning rate of their own. A tied head is the embedding; norms are all vectors. */
 export const parameterGroups = ['embedding', 'head', 'norms', 'matrices'] as const

@@ -8,7 +8,7 @@ import { writeFolder, writeModel } from '../../../stages/training/checkpoint-fol
 import { forward } from '../../../stages/training/forward.ts'
 import { modelConfig, type ModelConfig } from '../../../stages/training/model/config.ts'
 import { initialValues } from '../../../stages/training/model/initialise.ts'
-import { parameterShapes } from '../../../stages/training/model/parameters.ts'
+import { parameterShapes } from '../../../stages/training/model/parameter-shapes.ts'
 import { onEveryBackend } from './backends.ts'
 import { batches, context } from './small-run.ts'
 

@@ -11,7 +11,7 @@ import { modelConfig } from '../../../stages/training/model/config.ts'
 import { initialValues } from '../../../stages/training/model/initialise.ts'
 import { toLlamaConfig } from '../../../stages/training/model/llama-config.ts'
 import { Model } from '../../../stages/training/model/model.ts'
-import { parameterShapes } from '../../../stages/training/model/parameters.ts'
+import { parameterShapes } from '../../../stages/training/model/parameter-shapes.ts'
 import { onEveryBackend } from './backends.ts'
 import { referenceLosses } from './reference-model.ts'
 

@@ -6,7 +6,7 @@ import { modelConfig, presets, type ModelConfig } from '../../../stages/training
 import { initialValues } from '../../../stages/training/model/initialise.ts'
 import type { Kept } from '../../../stages/training/model/kept.ts'
 import { Model } from '../../../stages/training/model/model.ts'
-import { parameterShapes } from '../../../stages/training/model/parameters.ts'
+import { parameterShapes } from '../../../stages/training/model/parameter-shapes.ts'
 import { normal, onEveryBackend, relativeError } from './backends.ts'
 import { referenceLosses, type Numbers } from './reference-model.ts'
 
