@@ -4,16 +4,11 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
-import type { Scalar } from '@tensorflow/tfjs-core'
-// Registers the gradients of tfjs-core's operations, which the engine itself does without.
-import '@tensorflow/tfjs'
 import type { StepRecord } from '../../schemas/run-record.ts'
-import { seededRandom } from '../../stages/seeded-random.ts'
 import { backendNames, type BackendName } from '../../stages/training/backend/backend.ts'
 import { openBackend, tryBackend } from '../../stages/training/backend/open-backend.ts'
-import { dispose, tidy } from '../../stages/training/backend/tidy.ts'
-import type { Batch } from '../../stages/training/messages.ts'
-import { modelConfig, type ModelSizes } from '../../stages/training/model/config.ts'
+import { dispose } from '../../stages/training/backend/tidy.ts'
+import { modelConfig } from '../../stages/training/model/config.ts'
 import { initialValues } from '../../stages/training/model/initialise.ts'
 import { Model } from '../../stages/training/model/model.ts'
 import type { PredictionStatistic } from '../../stages/training/model/prediction.ts'
@@ -22,14 +17,9 @@ import { hardest } from '../../stages/training/selection/hardest.ts'
 import { everything } from '../../stages/training/selection/losses.ts'
 import { granularities, selectionOf, type Granularity } from '../../stages/training/selection/select.ts'
 import { openPytorch } from './peers/pytorch.ts'
-import { tapeModel } from './tape-model.ts'
-
-interface Shape {
-  readonly sizes: ModelSizes
-  readonly vocabulary: number
-  readonly rows: number
-  readonly length: number
-}
+import { openPlainTape } from './peers/tape.ts'
+import { openTape } from './tape.ts'
+import { batchOf, type Shape } from './training-shape.ts'
 
 const shape: Shape = {
   sizes: { dim: 128, layers: 4, heads: 4, context: 128 },
@@ -72,18 +62,20 @@ export async function run(): Promise<object> {
 
 async function measure(name: BackendName): Promise<object> {
   const [engine, small] = [await openEngine(name, shape), await openEngine(name, shapes.small)]
-  const [tape, smallTape] = [engine, small].map(openTape)
+  const [tape, smallTape] = [shape, shapes.small].map((shape) => openTape(name, shape))
   const { sizes, ...counts } = shape
   const pytorch =
     name === 'tensorflow'
       ? await openPytorch({ ...sizes, ...counts, hidden: engine.hidden, threads: availableParallelism() })
       : undefined
+  const plainTape = name === 'tensorflow' ? await openPlainTape(shape) : undefined
   const times = await medians(rounds[name], {
     step: () => engine.step(),
     tape: () => tape.step(),
     smallStep: () => small.step(),
     smallTape: () => smallTape.step(),
     ...(pytorch && { pytorch: () => pytorch.step() }),
+    ...(plainTape && { plainTape: () => plainTape.step() }),
     ...ohemSteps(engine, granularities, keepRatios),
     squares: () => engine.statistic('squares'),
     entropy: () => engine.statistic('entropy'),
@@ -92,13 +84,14 @@ async function measure(name: BackendName): Promise<object> {
   if (name === 'tensorflow') for (let step = 0; step < leakSteps; step++) await small.step(0.5, 'token')
   const tensorLeak = tf.memory().numTensors - tensors
   for (const side of [engine, small, tape, smallTape]) side.dispose()
-  pytorch?.close()
+  for (const peer of [pytorch, plainTape]) peer?.close()
   return {
     parameters: engine.parameters,
     stepMs: times.step,
     tapeStepMs: times.tape,
+    plainTapeStepMs: times.plainTape ?? null,
     pytorchStepMs: times.pytorch ?? null,
-    pytorch: pytorch?.version ?? null,
+    pytorch: pytorch?.greeting ?? null,
     ohemStepMs: ohemTimes(times, granularities, keepRatios),
     statisticMs: { squares: times.squares, entropy: times.entropy },
     smallStepMs: times.smallStep,
@@ -186,15 +179,6 @@ async function medians(
   return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]))
 }
 
-/** Tokens of a batch: frequent ids first, as in text. */
-function batchOf({ rows, length, vocabulary }: Shape): Batch {
-  const random = seededRandom(1)
-  const tokens = Int32Array.from({ length: rows * (length + 1) }, () =>
-    Math.floor((random() / 2 ** 32) ** 3 * vocabulary),
-  )
-  return { step: 0, steps: 1, rows, length, tokens } as Batch
-}
-
 async function openEngine(name: BackendName, shape: Shape) {
   const config = modelConfig(shape.sizes, shape.vocabulary)
   const model = new Model(config, initialValues(config, 1), await openBackend(name))
@@ -235,29 +219,6 @@ async function openEngine(name: BackendName, shape: Shape) {
     dispose() {
       optimizer.dispose()
       model.dispose()
-    },
-  }
-}
-
-/** The same model, with the same initial values, on a tape. */
-function openTape({ name, model, batch }: Engine) {
-  const tape = tapeModel(model.config, name === 'tensorflow')
-  const optimizer = tf.train.adam(1e-4)
-  const variables = Object.fromEntries(
-    model.parameters.names.map((name) => [name, tf.variable(model.parameters.get(name))]),
-  )
-  return {
-    async step() {
-      const loss = tidy(() => {
-        const mean = () => tf.mean<Scalar>(tape.losses(variables, batch.tokens, batch.rows))
-        return optimizer.minimize(mean, true, Object.values(variables)) as Scalar
-      })
-      await loss.data()
-      loss.dispose()
-    },
-    dispose() {
-      optimizer.dispose()
-      dispose(variables)
     },
   }
 }
