@@ -73,7 +73,7 @@ test.each([
   expect(await runContents(world)).toBe(expected)
 })
 
-test('a file stays while its process lives, here or on another machine', async () => {
+test('a file or folder stays while its process lives, here or on another machine', async () => {
   const orders = join(folder, 'orders')
   const { place, pid, began } = ownMark()
   const far = 'f00f00f00f00'
@@ -90,6 +90,11 @@ test('a file stays while its process lives, here or on another machine', async (
   for (const name of [live, reborn, working, silent, order]) await writeFile(join(orders, name), '')
   const longAgo = new Date(Date.now() - 48 * 3600 * 1000)
   for (const name of [live, silent, order]) await utimes(join(orders, name), longAgo, longAgo)
+  const [sorting, sorted] = [`sorting.${place}-${pid}-${began}`, `sorting.${place}-${pid}-000000000000`]
+  for (const name of [sorting, sorted]) {
+    await mkdir(join(orders, name))
+    await writeFile(join(orders, name, '0'), '')
+  }
   await removeAbandoned(orders)
-  expect((await readdir(orders)).sort()).toEqual([live, working, order])
+  expect((await readdir(orders)).sort()).toEqual([live, working, order, sorting])
 })
