@@ -89,9 +89,11 @@ async function take(path: string, holder: LockHolder): Promise<LockHolder | unde
   try {
     for (;;) {
       const last = await lastOf(path)
+      // A network may lose the reply to a link that was made.
+      if (last?.text === text) break
       if (last && (await isLive(last.path, last.text, own)))
         return parseHolder(last.text) ?? unknownHolder('')
-      const claim = last ? successorOf(path, last.text) : path
+      const claim = last ? last.successor : path
       if (!(await appears(own, claim, text))) continue
       // The lock may have passed on since the chain was read, and what was claimed be no part of it any more.
       if ((await lastOf(path))?.text === text) break
@@ -105,19 +107,22 @@ async function take(path: string, holder: LockHolder): Promise<LockHolder | unde
   }
 }
 
-/** The file at the end of the chain that begins with the lock's own: its holder, who may be gone. */
-async function lastOf(path: string): Promise<{ path: string; text: string } | undefined> {
-  let last: { path: string; text: string } | undefined
-  for (let next = path; ; next = successorOf(path, last.text)) {
-    const text = await textOf(next)
-    if (text === undefined) return last
-    last = { path: next, text }
-  }
+/** A holder's file. */
+interface LockFile {
+  readonly path: string
+  readonly text: string
+  /** Path of the file of whoever takes the lock over from it. */
+  readonly successor: string
 }
 
-/** The name of the file of whoever takes the lock over from the holder that a file's text tells. */
-function successorOf(path: string, text: string): string {
-  return `${path}.after-${parseHolder(text)?.id ?? 'unreadable'}`
+/** The file at the end of the chain that begins with the lock's own: its holder, who may be gone. */
+async function lastOf(path: string): Promise<LockFile | undefined> {
+  let last: LockFile | undefined
+  for (let next = path, depth = 0; ; next = last.successor, depth++) {
+    const text = await textOf(next)
+    if (text === undefined) return last
+    last = { path: next, text, successor: `${path}.after-${parseHolder(text)?.id ?? `unreadable-${depth}`}` }
+  }
 }
 
 async function removeSuccessors(path: string): Promise<void> {
@@ -126,8 +131,14 @@ async function removeSuccessors(path: string): Promise<void> {
     if (name.startsWith(prefix)) await rm(join(dirname(path), name), { force: true })
 }
 
-function textOf(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch(() => undefined)
+/** @returns undefined where there is no such file. */
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (['ENOENT', 'ESTALE'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
 }
 
 async function appears(own: string, path: string, text: string): Promise<boolean> {

@@ -55,7 +55,7 @@ export function trainFlags(yargs: Argv): Argv<TrainFlags> {
     .option('curriculum', {
       type: 'string',
       describe:
-        'Order of the documents, such as warm-up or phases [default: warm-up; without the flag: random]; the learning rate then falls to a third, and the mean of the last models is written too',
+        'Order of the documents, such as warm-up or phases [default: warm-up; without the flag: random]; the learning rate then falls to a third, and checkpoints, six of which stay, end in the mean of these',
     })
     .option('ohem-ratio', {
       type: 'string',
@@ -189,7 +189,7 @@ function forOrderedData(steps: number): Assignment[] {
     at('optimize', 'schedule', 'moderate-decay'),
     at('checkpoint', 'average', 'ema'),
     at('checkpoint', 'keep', 6),
-    at('checkpoint', 'every', Math.ceil(steps / 20)),
+    at('checkpoint', 'every', Math.min(100, Math.ceil(steps / 20))),
   ]
 }
 

@@ -28,7 +28,6 @@ const file = new Schema([...fields, ...scoredSchema(new Schema([]), [metric]).fi
 const schema = scoresSchema(file, '')
 
 /** Batches of what `read-shards` says of documents. */
-// The stage reads from files, asynchronously.
 
 async function* scores(documents: number): AsyncGenerator<RecordBatch> {
   const random = seededRandom(1)
@@ -69,10 +68,13 @@ try {
   let tokens = 0
   for (const piece of collected.lengths.pieces()) for (const length of piece) tokens += length
   const options = orderOptions.parse({ order: name })
-  const arrangement = arrange({ scores: collected, weights: { generated: 1 }, options, tokens: tokens - 1 })
-  const report = { options: {}, tokens, documents, distinct: arrangement.distinct, available: documents }
+  const plan = { scores: collected, weights: { generated: 1 }, options, tokens: tokens - 1 }
+  const arrangement = await arrange(plan, new AbortController().signal)
+  const { distinct, available } = arrangement
+  const report = { options: {}, tokens, documents: arrangement.documents, distinct, available }
   const order = orderSchema(report)
   await writeOrder(path, order, orderBatches(arrangement, order))
+  collected[Symbol.dispose]()
   const seconds = (performance.now() - start) / 1000
   const peak = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024
   console.log(

@@ -15,8 +15,8 @@ const documentsInFiles = 100_000_000
 
 /**
  * Seconds that one core takes to order 2.1 million documents by generated scores: the difficulty from one metric and
- * from three, and then each order over one pass; and what 100 million take in files, at random and in the order that needs most
- * memory. Where shards are given, also what a training step takes in an order.
+ * from three, and then each order over one pass; and what 100 million take in files, at random and in the order that a
+ * curriculum has by default. Where shards are given, also what a training step takes in an order.
  */
 export async function run([shards]: readonly string[]): Promise<object> {
   const random = seededRandom(1)
@@ -46,7 +46,7 @@ export async function run([shards]: readonly string[]): Promise<object> {
       difficultyOfThree: seconds(() => difficulty(documents, metrics)),
       ...Object.fromEntries(names.map((name) => [name, seconds(() => arrange(name))])),
     },
-    inFiles: [orderInFiles('random'), orderInFiles('tent')],
+    inFiles: [orderInFiles('random'), orderInFiles('warm-up')],
     ...(shards !== undefined && { training: await stepRatios(shards) }),
   }
 }

@@ -13,6 +13,8 @@ import { orders } from './orders/orders.ts'
 
 /** Documents that are ordered in memory, some 100 bytes each; more are ordered in files. */
 export const inMemory = 4_000_000
+/** Documents of files that are worked on at once. */
+const atOnce = 1_000_000
 
 /** What an order is made from. */
 export interface OrderPlan {
@@ -32,22 +34,25 @@ export interface OrderPlan {
  * @param memory documents of such files to work on at once.
  * @throws UserError where the order cuts the documents into more pieces than there are.
  */
-export function arrange(
+export async function arrange(
   { scores, weights, options, tokens, sources }: OrderPlan,
-  memory = inMemory,
-): Arrangement {
+  signal: AbortSignal,
+  memory = atOnce,
+): Promise<Arrangement> {
   // The stream's first token is only ever an input.
   const needed = tokens + 1
   const order = orders[options.order]
   const deal = (lengths: Lengths, tokens: number, seed: number, source?: string) =>
     order.arrange(lengths, tokens, seed, settingsFor(lengths.length, options, source))
   const inCorpusOrder = order.ignoresDifficulty === true
+  // Before anything is sorted.
+  if (!sources) settingsFor(scores.count, options)
   if (scores.scratch && !sources) {
-    const workspace = { scratch: scores.scratch, memory }
+    const workspace = { scratch: scores.scratch, memory, signal }
     const metrics = scores.metrics.map(({ column, values }) => {
       return { values, hardEnd: column.hardEnd, weight: weights[column.name] }
     })
-    const placed = rankDocuments({ ...scores, metrics }, inCorpusOrder, workspace)
+    const placed = await rankDocuments({ ...scores, metrics }, inCorpusOrder, workspace)
     return arrangeOnDisk(placed, (lengths) => deal(lengths, needed, options.seed), workspace)
   }
   const { hardness, ascending } = difficultyBy(weights, scores)

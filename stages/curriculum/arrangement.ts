@@ -12,15 +12,18 @@ export interface Arrangement {
   /** Documents that it could choose from. */
   readonly available: number
   /** Its rows from the first to the last, in pieces of any size. To be read once. */
-  readonly rows: () => Iterable<OrderColumns>
+  readonly rows: () => Iterable<OrderColumns> | AsyncIterable<OrderColumns>
 }
 
 /** An order's rows, in batches of one size but for the last. */
-export function* orderBatches({ documents, rows }: Arrangement, schema: Schema): Generator<RecordBatch> {
+export async function* orderBatches(
+  { documents, rows }: Arrangement,
+  schema: Schema,
+): AsyncGenerator<RecordBatch, void, undefined> {
   let left = documents
   let columns = emptyColumns(Math.min(left, rowsPerBatch))
   let filled = 0
-  for (const piece of rows()) {
+  for await (const piece of rows()) {
     for (let start = 0; start < piece.part.length;) {
       const end = Math.min(piece.part.length, start + columns.part.length - filled)
       columns.part.set(piece.part.subarray(start, end), filled)

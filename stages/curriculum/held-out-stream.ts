@@ -20,16 +20,24 @@ export interface HeldOutDocument {
   readonly bytes: number
 }
 
-/** Held-out text in rows. Plain data, no tensors. */
+/** A stretch of held-out text that makes a batch of B rows, T tokens each, S from one to the next. */
+export interface HeldOutStretch {
+  /** `[(B − 1)·S + T + 1]` token ids. */
+  readonly stream: Int32Array
+  /** `[(B − 1)·S + T]` 1 where the next token is one to predict, of a document; 0 for separators and what fills the end. */
+  readonly isTarget: Uint8Array
+  /** Targets that are marked. */
+  readonly targets: number
+  /** UTF-8 bytes of the documents whose last token is a target of this stretch. */
+  readonly bytes: number
+}
+
+/** A stretch in rows. Plain data, no tensors. */
 export interface HeldOutBatch {
   /** `[B, T + 1]` token ids: inputs are the first T of a row, targets the last T. */
   readonly tokens: Int32Array
-  /** `[B, T]` 1 where the target is a document's token, 0 where it is a separator or fills the last rows. */
+  /** `[B, T]` 1 where the target counts: each of the stretch's in the first row that has it. */
   readonly mask: Float32Array
-  /** Targets whose mask is 1. */
-  readonly targets: number
-  /** UTF-8 bytes of the documents whose last token is a target of this batch. */
-  readonly bytes: number
 }
 
 /**
@@ -84,25 +92,19 @@ export interface HeldOutShape extends BatchShape {
  * Documents as a stream that begins with a separator and has one after each document, cut into rows: every token of
  * every document is a target once, in the first row that it stands in. Where the stride is below the length, rows
  * overlap, and all but the first `length` tokens are predicted from at least `length - stride` tokens before them.
- * Bits per byte are Σ nats of the targets / ln 2 / Σ bytes, over all batches.
+ * Bits per byte are Σ nats of the targets / ln 2 / Σ bytes, over all stretches.
  */
-export function* heldOutBatches(
+export function* heldOutStretches(
   documents: readonly HeldOutDocument[],
   { store, corpus: { endOfText }, locate }: ShardTokens,
   { rows, length, stride }: HeldOutShape,
-): Generator<HeldOutBatch> {
+): Generator<HeldOutStretch> {
   const size = (rows - 1) * stride + length
   let stream = new Int32Array(size + 1).fill(endOfText)
   let isTarget = new Uint8Array(size)
   let filled = 1
   let targets = 0
   let bytes = 0
-  const batch = () => ({
-    tokens: overlappingRows(stream, rows, length, stride),
-    mask: maskOf(isTarget, { rows, length, stride }),
-    targets,
-    bytes,
-  })
   for (const document of documents) {
     const start = locate(document.part, document.row)
     for (let read = 0; read <= document.tokens;) {
@@ -115,7 +117,7 @@ export function* heldOutBatches(
       read += take
       filled += take
       if (filled > size) {
-        yield batch()
+        yield { stream, isTarget, targets, bytes }
         const context = stream.subarray(rows * stride)
         stream = new Int32Array(size + 1).fill(endOfText)
         stream.set(context)
@@ -126,15 +128,18 @@ export function* heldOutBatches(
       }
     }
   }
-  if (targets > 0) yield batch()
+  if (targets > 0) yield { stream, isTarget, targets, bytes }
 }
 
-/** Marks of the stream's targets `[(B - 1) · stride + T]` as a mask `[B, T]` that has each of them once. */
-function maskOf(isTarget: Uint8Array, { rows, length, stride }: HeldOutShape): Float32Array {
+/** Cuts a stretch into the rows that it was made for. */
+export function heldOutBatch(
+  { stream, isTarget }: HeldOutStretch,
+  { rows, length, stride }: HeldOutShape,
+): HeldOutBatch {
   const mask = new Float32Array(rows * length)
   for (let row = 0; row < rows; row++) {
     const own = row === 0 ? 0 : length - stride
     mask.set(isTarget.subarray(row * stride + own, row * stride + length), row * length + own)
   }
-  return mask
+  return { tokens: overlappingRows(stream, rows, length, stride), mask }
 }

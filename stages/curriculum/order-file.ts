@@ -16,7 +16,7 @@ const nameKey = 'gradus.name'
 export async function writeOrder(
   path: string,
   schema: Schema,
-  batches: Iterable<RecordBatch>,
+  batches: AsyncIterable<RecordBatch>,
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   // Several runs may make the same order at once.
@@ -25,7 +25,7 @@ export async function writeOrder(
   const named = new Schema(schema.fields, new Map([...schema.metadata, [nameKey, basename(path)]]))
   const writer = await ArrowFileWriter.create(own, named)
   try {
-    for (const batch of batches) await writer.write(new RecordBatch(named, batch.data))
+    for await (const batch of batches) await writer.write(new RecordBatch(named, batch.data))
     await writer.finish()
   } finally {
     await writer.discard()

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { access, constants } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { orderBatch, orderSchema } from '../../schemas/order.ts'
@@ -29,7 +31,7 @@ export const order = defineStage({
   emits: 'ordered',
   options: orderOptions,
   async *rehearse(batches, context) {
-    using wanted = await wantedOrder(batches, context)
+    using wanted = await wantedOrder(batches, context, true)
     const { path, shards, scores, effective, tokens } = wanted
     context.log(rehearsedFile(path, await stateOfOrder(path), 'these scores, options and seed'))
     const report = { options: effective, tokens, documents: 0, distinct: 0, available: scores.count }
@@ -57,7 +59,7 @@ async function haveOrder(
   batches: AsyncIterable<RecordBatch>,
   context: StageContext<OrderOptions>,
 ): Promise<Pick<WantedOrder, 'path' | 'shards' | 'options'>> {
-  const { log } = context
+  const { signal, log } = context
   using wanted = await wantedOrder(batches, context)
   const { path, shards, options } = wanted
   await removeAbandoned(dirname(path))
@@ -65,7 +67,7 @@ async function haveOrder(
   if (state === 'whole') log(`The order is there and is reused: \`${path}\`.`)
   else {
     if (state === 'damaged') log(`The order \`${path}\` is damaged and is made anew.`)
-    await makeOrder(wanted)
+    await makeOrder(wanted, signal)
   }
   return { path, shards, options }
 }
@@ -84,6 +86,7 @@ interface WantedOrder extends OrderPlan, Disposable {
 async function wantedOrder(
   batches: AsyncIterable<RecordBatch>,
   context: StageContext<OrderOptions>,
+  isRehearsal = false,
 ): Promise<WantedOrder> {
   const { options, signal, stats } = context
   let shards = ''
@@ -96,7 +99,7 @@ async function wantedOrder(
       weights = chooseMetrics(schema, options)
       const metrics = metricColumns(schema).filter(({ name }) => name in weights)
       opened = await openShards(shards)
-      const scratch = join(shards, 'orders', 'sorting')
+      const scratch = await scratchPath(shards, isRehearsal)
       return { metrics, heldOut: opened.heldOut, hashes: options.run !== undefined, scratch }
     },
     stats,
@@ -124,6 +127,15 @@ async function wantedOrder(
   }
 }
 
+/** Where what does not fit into memory lies: beside the order, unless nothing may be written there. */
+async function scratchPath(shards: string, isRehearsal: boolean): Promise<string> {
+  const isWritable = await access(shards, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+  return isWritable && !isRehearsal ? join(shards, 'orders', 'sorting') : join(tmpdir(), 'gradus-sorting')
+}
+
 /** The options with the abilities of the run that they name. @throws UserError where that run says nothing of the documents. */
 async function withAbilities(
   options: OrderOptions,
@@ -142,9 +154,9 @@ function totalTokens({ lengths }: Scores): number {
 }
 
 /** Writes an order that is not there. */
-async function makeOrder(wanted: WantedOrder): Promise<void> {
+async function makeOrder(wanted: WantedOrder, signal: AbortSignal): Promise<void> {
   const { path, effective: options, tokens } = wanted
-  const arrangement = arrange(wanted)
+  const arrangement = await arrange(wanted, signal)
   const { documents, distinct, available } = arrangement
   const schema = orderSchema({ options, tokens, documents, distinct, available })
   await writeOrder(path, schema, orderBatches(arrangement, schema))

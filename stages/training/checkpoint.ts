@@ -51,7 +51,10 @@ const options = z
     }
     const count = averagedOf(options)
     if (options.keep < count) {
-      refuse('keep', `must be at least ${count}, the checkpoints of \`average-of\`, and is ${options.keep}`)
+      refuse(
+        'keep',
+        `must be at least ${count}, the checkpoints of \`average-of\`, and is ${options.keep}; or set \`average: none\``,
+      )
     }
     if (options.every === 0) {
       refuse('every', 'must be above 0 where there is an `average`: there would be one checkpoint')
@@ -143,18 +146,16 @@ async function average(
   const checkpoints = regular(await listCheckpoints(options.to), step.steps, options)
   try {
     await writeAverage(folder, checkpoints, options.average, signal)
-    const evaluation = step.heldOut && (await measureModel(folder, step, step.heldOut, signal))
-    const worth = evaluation
-      ? `, with ${evaluation.bitsPerByte.toFixed(3)} bits per byte on held-out text`
-      : ''
-    log(`The mean of the last ${checkpoints.length} checkpoints is \`${folder}\`${worth}.`)
-    return evaluation
   } catch (error) {
     // The run itself has come to its end all the same.
     if (!(error instanceof UserError)) throw error
     log(`No mean of the checkpoints is written: ${error.message}`)
     return undefined
   }
+  const evaluation = step.heldOut && (await measureModel(folder, step, step.heldOut, signal))
+  const worth = evaluation ? `, with ${evaluation.bitsPerByte.toFixed(3)} bits per byte on held-out text` : ''
+  log(`The mean of the last ${checkpoints.length} checkpoints is \`${folder}\`${worth}.`)
+  return evaluation
 }
 
 async function measureModel(

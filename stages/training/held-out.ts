@@ -1,6 +1,12 @@
 import type { Evaluation } from '../../schemas/run-record.ts'
 import { UserError } from '../../schemas/user-error.ts'
-import { chooseHeldOut, heldOutBatches, type HeldOutBatch } from '../curriculum/held-out-stream.ts'
+import {
+  chooseHeldOut,
+  heldOutBatch,
+  type HeldOutShape,
+  type HeldOutStretch,
+  heldOutStretches,
+} from '../curriculum/held-out-stream.ts'
 import { openShardTokens } from '../curriculum/shard-tokens.ts'
 import { openShards } from '../shards/open-shards.ts'
 import type { Log } from '../stage.ts'
@@ -10,8 +16,8 @@ import { unigramNats } from './unigram.ts'
 
 /** Held-out text, and what a unigram model makes of it. */
 export interface HeldOut {
-  readonly batches: readonly HeldOutBatch[]
-  readonly rows: number
+  readonly stretches: readonly HeldOutStretch[]
+  readonly shape: HeldOutShape
   readonly targets: number
   /** UTF-8 bytes of the documents. */
   readonly bytes: number
@@ -49,17 +55,16 @@ export async function openHeldOut(
   const source = await openShardTokens(shards, signal, log)
   try {
     const documents = await chooseHeldOut(shards, tokens)
-    const batches = await source.mending(() => [
-      ...heldOutBatches(documents, source, { rows, length, stride }),
-    ])
-    const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
-    const targets = batches.reduce((sum, batch) => sum + batch.targets, 0)
+    const shape = { rows, length, stride }
+    const stretches = await source.mending(() => [...heldOutStretches(documents, source, shape)])
+    const bytes = stretches.reduce((sum, stretch) => sum + stretch.bytes, 0)
+    const targets = stretches.reduce((sum, stretch) => sum + stretch.targets, 0)
     const nats = await unigramNats(shards)
     let unigram = 0
-    for (const { tokens, mask } of batches) {
-      mask.forEach((counts, i) => (unigram += counts * nats[tokens[targetOf(i, length)]]))
+    for (const { stream, isTarget } of stretches) {
+      isTarget.forEach((counts, i) => (unigram += counts * nats[stream[i + 1]]))
     }
-    return { batches, rows, targets, bytes, unigramBitsPerByte: unigram / Math.LN2 / bytes }
+    return { stretches, shape, targets, bytes, unigramBitsPerByte: unigram / Math.LN2 / bytes }
   } finally {
     source.store.close()
   }
@@ -68,14 +73,15 @@ export async function openHeldOut(
 /** Measures a model on held-out text, after `step` updates. */
 export async function measure(
   model: Model,
-  { batches, rows, targets, bytes, unigramBitsPerByte }: HeldOut,
+  { stretches, shape, targets, bytes, unigramBitsPerByte }: HeldOut,
   step: number,
   signal: AbortSignal,
 ): Promise<Evaluation> {
   let total = 0
-  for (const { tokens, mask } of batches) {
+  for (const stretch of stretches) {
     signal.throwIfAborted()
-    const tensor = model.losses(tokens, rows)
+    const { tokens, mask } = heldOutBatch(stretch, shape)
+    const tensor = model.losses(tokens, shape.rows)
     const losses = (await tensor.data()) as Float32Array
     dispose(tensor)
     mask.forEach((counts, i) => (total += counts * losses[i]))
@@ -90,9 +96,4 @@ export async function measure(
     tokens: targets,
     bytes,
   }
-}
-
-/** Index in `[B, T + 1]` of the target that stands at `i` in `[B, T]`. */
-function targetOf(i: number, length: number): number {
-  return i + Math.floor(i / length) + 1
 }

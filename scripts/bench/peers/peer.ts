@@ -29,7 +29,7 @@ export async function openPeer(
     greeting: first.value,
     async step() {
       child.stdin.write('\n')
-      await lines.next()
+      if ((await lines.next()).done) throw new Error(`\`${command}\` ended before its time.`)
     },
     close: () => child.stdin.end(),
   }

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
-import type { Scratch } from './scratch.ts'
+import { readSync, writeFileSync } from 'node:fs'
+import type { Scratch, ScratchFile } from './scratch.ts'
 
 export type Numbers = Uint32Array | Float32Array | Float64Array | BigUint64Array
 
@@ -11,12 +11,14 @@ export interface NumbersType<T extends Numbers> {
 
 /** Numbers that are read from a file at once. */
 const pieceLength = 65_536
+/** Bytes that one call of the system reads at most. */
+const bytesAtOnce = 2 ** 30
 
 /** A column of numbers that grows at its end: in memory, until it is moved to a file. */
 export class Column<T extends Numbers> {
   readonly #type: NumbersType<T>
   #pieces: T[] = []
-  #file: { readonly path: string; readonly descriptor: number } | undefined
+  #file: { readonly scratch: Scratch; readonly own: ScratchFile } | undefined
   #length = 0
 
   /** @param scratch where it lies from the beginning on; in memory where that is absent. */
@@ -32,15 +34,14 @@ export class Column<T extends Numbers> {
   /** Adds numbers, which the caller does not change any more. */
   push(numbers: T): void {
     this.#length += numbers.length
-    if (this.#file) writeFileSync(this.#file.descriptor, numbers)
+    if (this.#file) append(this.#file.own, numbers)
     else this.#pieces.push(numbers)
   }
 
   /** Moves the column to a file, which it grows in from then on. */
   moveTo(scratch: Scratch): void {
-    const path = scratch.path()
-    this.#file = { path, descriptor: openSync(path, 'w+') }
-    for (const piece of this.#pieces.splice(0)) writeFileSync(this.#file.descriptor, piece)
+    this.#file = { scratch, own: scratch.create() }
+    for (const piece of this.#pieces.splice(0)) append(this.#file.own, piece)
   }
 
   /** All of its numbers, from the first to the last. */
@@ -56,16 +57,12 @@ export class Column<T extends Numbers> {
   read(first: number, count: number): T {
     const numbers = new this.#type(count)
     if (!this.#file) throw new Error('A column in memory is read in pieces.')
+    const { path, descriptor } = this.#file.own
     const size = this.#type.BYTES_PER_ELEMENT
     for (let read = 0; read < numbers.byteLength;) {
-      const bytes = readSync(
-        this.#file.descriptor,
-        numbers,
-        read,
-        numbers.byteLength - read,
-        first * size + read,
-      )
-      if (bytes === 0) throw new Error(`\`${this.#file.path}\` ends before its time.`)
+      const length = Math.min(numbers.byteLength - read, bytesAtOnce)
+      const bytes = readSync(descriptor, numbers, read, length, first * size + read)
+      if (bytes === 0) throw new Error(`\`${path}\` ends before its time.`)
       read += bytes
     }
     return numbers
@@ -91,9 +88,16 @@ export class Column<T extends Numbers> {
   remove(): void {
     this.#pieces = []
     this.#length = 0
-    if (!this.#file) return
-    closeSync(this.#file.descriptor)
-    rmSync(this.#file.path, { force: true })
+    this.#file?.scratch.remove(this.#file.own)
     this.#file = undefined
+  }
+}
+
+function append({ path, descriptor }: ScratchFile, numbers: Numbers): void {
+  try {
+    writeFileSync(descriptor, numbers)
+  } catch (error) {
+    // A descriptor does not say which disk is full.
+    throw Object.assign(error as Error, { path })
   }
 }

@@ -1,15 +1,10 @@
 import type { WeightedMetric } from '../difficulty.ts'
 import type { Lengths } from '../orders/order.ts'
 import { Column } from './column.ts'
-import { rangeSize, Scatter } from './scatter.ts'
-import type { Scratch } from './scratch.ts'
+import { giveWay } from './give-way.ts'
+import { rangeSize, Scatter, type ScatteredRange } from './scatter.ts'
 import { sortedRuns } from './sorted-runs.ts'
-
-/** Where big intermediate results lie, and how many documents are worked on in memory at once. */
-export interface Workspace {
-  readonly scratch: Scratch
-  readonly memory: number
-}
+import type { Workspace } from './workspace.ts'
 
 /** What an order is made from, a number a document each, in files. */
 export interface DocumentColumns {
@@ -36,12 +31,12 @@ export interface PlacedDocuments {
  * Puts documents into the places of their difficulty, as `difficulty` does in memory, number for number.
  * @param inCorpusOrder leaves them in the places that they have, and ranks them only.
  */
-export function rankDocuments(
+export async function rankDocuments(
   documents: DocumentColumns,
   inCorpusOrder: boolean,
   workspace: Workspace,
-): PlacedDocuments {
-  const { scratch } = workspace
+): Promise<PlacedDocuments> {
+  const { scratch, signal } = workspace
   const count = documents.lengths.length
   const placed = {
     lengths: emptyLengths(documents.lengths),
@@ -62,7 +57,9 @@ export function rankDocuments(
     [Uint32Array, Uint32Array, Uint32Array, Float32Array],
     workspace,
   )
-  for (const range of placesByDocument(documents.metrics, count, workspace).ranges()) {
+  const byDocument = await placesByDocument(documents.metrics, count, workspace)
+  for (const range of byDocument.ranges()) {
+    await giveWay(signal)
     const [places, hardness] = range.inOrder<[Uint32Array, Float32Array]>(Uint32Array, Float32Array)
     const own = [documents.parts, documents.rows, documents.lengths] as const
     const [parts, rows, lengths] = own.map((column) => column.read(range.first, range.count))
@@ -70,6 +67,7 @@ export function rankDocuments(
     else byPlace.add(places, parts, rows, lengths, hardness)
   }
   for (const range of byPlace.ranges()) {
+    await giveWay(signal)
     append(
       ...range.inOrder<[Uint32Array, Uint32Array, Uint32Array, Float32Array]>(
         Uint32Array,
@@ -83,11 +81,15 @@ export function rankDocuments(
 }
 
 /** Place and hardness of every document. */
-function placesByDocument(metrics: readonly MetricOnDisk[], count: number, workspace: Workspace): Scatter {
-  const means = meanRanks(metrics, count, workspace)
+async function placesByDocument(
+  metrics: readonly MetricOnDisk[],
+  count: number,
+  workspace: Workspace,
+): Promise<Scatter> {
+  const means = await meanRanks(metrics, count, workspace)
   const scatter = new Scatter(count, [Uint32Array, Float32Array], workspace)
   let place = 0
-  for (const { positions, ranks } of rankedRuns(means, workspace)) {
+  for await (const { positions, ranks } of rankedRuns(means, workspace)) {
     scatter.add(
       positions,
       Uint32Array.from(positions, () => place++),
@@ -99,24 +101,26 @@ function placesByDocument(metrics: readonly MetricOnDisk[], count: number, works
 }
 
 /** `[n]` weighted sums of the documents' ranks. */
-function meanRanks(
+async function meanRanks(
   metrics: readonly MetricOnDisk[],
   count: number,
   workspace: Workspace,
-): Column<Float64Array> {
-  const parts = metrics.map(({ values, hardEnd, weight }) => {
+): Promise<Column<Float64Array>> {
+  const parts: Generator<ScatteredRange, void>[] = []
+  for (const { values, hardEnd, weight } of metrics) {
     const scatter = new Scatter(count, [Float64Array], workspace)
-    for (const { positions, ranks } of rankedRuns(values, workspace)) {
+    for await (const { positions, ranks } of rankedRuns(values, workspace)) {
       scatter.add(
         positions,
         ranks.map((rank) => weight * (hardEnd === 'high' ? rank : 1 - rank)),
       )
     }
-    return scatter.ranges()
-  })
+    parts.push(scatter.ranges())
+  }
   const means = new Column<Float64Array>(Float64Array, workspace.scratch)
   const size = rangeSize(count, workspace.memory)
   for (let first = 0; first < count; first += size) {
+    await giveWay(workspace.signal)
     const mean = new Float64Array(Math.min(size, count - first))
     for (const ranges of parts) {
       const { value } = ranges.next()
@@ -130,14 +134,15 @@ function meanRanks(
 }
 
 /** Positions in a column from the smallest value to the largest, with the quantile of each, as `ranks` has them. */
-function* rankedRuns(
+async function* rankedRuns(
   column: Column<Float64Array>,
   workspace: Workspace,
-): Generator<{ positions: Uint32Array; ranks: Float64Array }> {
+): AsyncGenerator<{ positions: Uint32Array; ranks: Float64Array }, void, undefined> {
   const last = Math.max(1, column.length - 1)
   let before = 0
-  for (const run of sortedRuns(column, workspace)) {
+  for await (const run of sortedRuns(column, workspace)) {
     for (const { positions, values } of run.positions()) {
+      await giveWay(workspace.signal)
       const ranks = new Float64Array(positions.length)
       for (let start = 0, end = 0; start < values.length; start = end) {
         do end++

@@ -1,5 +1,5 @@
 import { Column, type Numbers, type NumbersType } from './column.ts'
-import type { Scratch } from './scratch.ts'
+import type { Workspace } from './workspace.ts'
 
 /** Ranges at most: each has a file a column open while it is written. */
 const rangesAtMost = 64
@@ -16,12 +16,11 @@ export class Scatter {
   /**
    * @param count indices, from 0.
    * @param types of the numbers of a record, beside its index.
-   * @param memory indices of a range, about.
    */
   constructor(
     count: number,
     types: readonly NumbersType<Numbers>[],
-    { scratch, memory }: { readonly scratch: Scratch; readonly memory: number },
+    { scratch, memory }: Pick<Workspace, 'scratch' | 'memory'>,
   ) {
     this.#count = count
     this.#size = rangeSize(count, memory)

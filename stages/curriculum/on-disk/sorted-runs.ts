@@ -1,7 +1,8 @@
 import { argsort } from '../argsort.ts'
 import { Column } from './column.ts'
+import { giveWay } from './give-way.ts'
 import { byBucket, picked } from './scatter.ts'
-import type { Scratch } from './scratch.ts'
+import type { Workspace } from './workspace.ts'
 
 /** Values that are looked at to cut all of them into buckets of about one size. */
 const sampled = 65_536
@@ -21,13 +22,11 @@ export interface SortedRun {
  * Sorts a column that does not fit into memory: cuts at quantiles of a sample, puts the values into files between and at
  * the cuts, and sorts a file at a time. What equals a cut needs no sorting, so that values which come often, however
  * often, take no memory. Equal values are never in two runs.
- *
- * @param memory values to sort at once, about.
  */
-export function* sortedRuns(
+export async function* sortedRuns(
   column: Column<Float64Array>,
-  { scratch, memory }: { readonly scratch: Scratch; readonly memory: number },
-): Generator<SortedRun> {
+  { scratch, memory, signal }: Workspace,
+): AsyncGenerator<SortedRun, void, undefined> {
   const cuts = cutsOf(column, Math.min(cutsAtMost, Math.ceil((2 * column.length) / memory)))
   const buckets = Array.from({ length: 2 * cuts.length + 1 }, () => ({
     positions: new Column<Uint32Array>(Uint32Array, scratch),
@@ -35,6 +34,7 @@ export function* sortedRuns(
   }))
   let first = 0
   for (const values of column.pieces()) {
+    await giveWay(signal)
     const own = new Uint32Array(values.length)
     for (let i = 0; i < own.length; i++) own[i] = bucketOf(values[i], cuts)
     const { order, starts } = byBucket(own, buckets.length)

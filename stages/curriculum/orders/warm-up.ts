@@ -1,6 +1,6 @@
-import { seededRandom } from '../../seeded-random.ts'
+import { type RandomSource, seededRandom } from '../../seeded-random.ts'
 import { Deck } from './deck.ts'
-import type { Order } from './order.ts'
+import type { Lengths, Order, Stretch } from './order.ts'
 import { quantiles } from './quantiles.ts'
 
 /**
@@ -15,11 +15,21 @@ export const warmUp: Order = {
   *arrange(lengths, tokens, seed, { share, until }) {
     const random = seededRandom(seed)
     const [easiest] = quantiles(lengths, [share])
-    const easy = new Deck(lengths, random, easiest)
-    easy.openTo(easiest)
-    for (const places of easy.dealTo(until * tokens)) yield { phase: 0, places }
-    const everything = new Deck(lengths, random)
-    everything.openTo(lengths.length)
-    for (const places of everything.dealTo(tokens - easy.dealt)) yield { phase: 1, places }
+    const dealt = yield* dealPhase(0, easiest, until * tokens, lengths, random)
+    yield* dealPhase(1, lengths.length, tokens - dealt, lengths, random)
   },
+}
+
+/** Deals from the easiest documents, with a deck that is gone afterwards. @returns the tokens dealt. */
+function* dealPhase(
+  phase: number,
+  easiest: number,
+  tokens: number,
+  lengths: Lengths,
+  random: RandomSource,
+): Generator<Stretch, number> {
+  const deck = new Deck(lengths, random, easiest)
+  deck.openTo(easiest)
+  for (const places of deck.dealTo(tokens)) yield { phase, places }
+  return deck.dealt
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { UserError } from '../../../schemas/user-error.ts'
-import { chooseHeldOut, heldOutBatches } from '../../../stages/curriculum/held-out-stream.ts'
+import { chooseHeldOut, heldOutBatch, heldOutStretches } from '../../../stages/curriculum/held-out-stream.ts'
 import { openShardTokens, type ShardTokens } from '../../../stages/curriculum/shard-tokens.ts'
 import { openShards, type Shards } from '../../../stages/shards/open-shards.ts'
 import { type Document, makeShards, readDocuments, sentences } from './shards-fixture.ts'
@@ -61,7 +61,7 @@ describe('chooseHeldOut', () => {
   })
 })
 
-describe('heldOutBatches', () => {
+describe('heldOutStretches', () => {
   it.each([
     [4, 32, 32],
     [1, 1, 1],
@@ -72,7 +72,11 @@ describe('heldOutBatches', () => {
     [5, 33, 10],
   ])('predicts each token of each document once, in %d rows of %d every %d', async (rows, length, stride) => {
     const chosen = await chooseHeldOut(shards, 4000)
-    const batches = [...heldOutBatches(chosen, tokens, { rows, length, stride })]
+    const shape = { rows, length, stride }
+    const batches = Array.from(heldOutStretches(chosen, tokens, shape), (stretch) => ({
+      ...stretch,
+      ...heldOutBatch(stretch, shape),
+    }))
     const targets: number[] = []
     const inputs: number[] = []
     for (const batch of batches) {

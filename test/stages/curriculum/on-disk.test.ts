@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { metricColumns } from '../../../schemas/scored.ts'
 import { shardsFolder } from '../../../schemas/shard.ts'
 import { arrange } from '../../../stages/curriculum/arrange.ts'
+import type { Arrangement } from '../../../stages/curriculum/arrangement.ts'
 import { collectScores, type Scores } from '../../../stages/curriculum/collect-scores.ts'
 import { Column } from '../../../stages/curriculum/on-disk/column.ts'
 import { Scratch } from '../../../stages/curriculum/on-disk/scratch.ts'
@@ -20,6 +21,8 @@ import { makeShards, recordingContext, sentences } from './shards-fixture.ts'
 let folder: string
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'gradus-on-disk-'))))
 afterAll(() => rm(folder, { recursive: true }))
+
+const { signal } = new AbortController()
 
 interface Drawn {
   readonly lengths: readonly number[]
@@ -71,22 +74,22 @@ function scoresOf({ lengths, metrics }: Drawn, scratch?: Scratch): Scores {
 }
 
 /** All of an arrangement, column by column. */
-function contents({ rows, ...counts }: ReturnType<typeof arrange>) {
+async function contents({ rows, ...counts }: Arrangement) {
   const columns: Record<string, number[]> = {}
-  for (const piece of rows())
+  for await (const piece of rows())
     for (const [name, values] of Object.entries(piece))
       (columns[name] ??= []).push(...(values as Uint32Array))
   return { ...counts, columns }
 }
 
 describe.each(Object.keys(orders) as OrderName[])('order %s in files', (name) => {
-  it('is to the bit the one in memory, however little memory there is', () => {
-    fc.assert(
-      fc.property(
+  it('is to the bit the one in memory, however little memory there is', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         corpora,
         fc.integer({ min: 1, max: 300 }),
         fc.double({ min: 0.01, max: 3, noNaN: true }),
-        (drawn, memory, passes) => {
+        async (drawn, memory, passes) => {
           using scratch = new Scratch(join(folder, 'scratch'))
           const tokens = Math.ceil(passes * drawn.lengths.reduce((sum, length) => sum + length, 0))
           const options = orderOptions.parse({
@@ -95,8 +98,10 @@ describe.each(Object.keys(orders) as OrderName[])('order %s in files', (name) =>
           })
           const weights = Object.fromEntries(drawn.metrics.map(({ weight }, i) => [`m${i}`, weight]))
           const plan = { weights, options, tokens }
-          const inFiles = contents(arrange({ ...plan, scores: scoresOf(drawn, scratch) }, memory))
-          expect(inFiles).toEqual(contents(arrange({ ...plan, scores: scoresOf(drawn) })))
+          const inFiles = await contents(
+            await arrange({ ...plan, scores: scoresOf(drawn, scratch) }, signal, memory),
+          )
+          expect(inFiles).toEqual(await contents(await arrange({ ...plan, scores: scoresOf(drawn) }, signal)))
         },
       ),
       { numRuns: 15, seed: 1 },
@@ -105,21 +110,21 @@ describe.each(Object.keys(orders) as OrderName[])('order %s in files', (name) =>
 })
 
 describe('sortedRuns', () => {
-  it('gives every position once, values rising, equal ones in their order and in one run, which is short or tied', () => {
-    fc.assert(
-      fc.property(
+  it('gives every position once, values rising, equal ones in their order and in one run, which is short or tied', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.array(
           fc.oneof(fc.integer({ min: 0, max: 3 }), fc.double({ noNaN: true, noDefaultInfinity: true })),
           { maxLength: 400 },
         ),
         fc.integer({ min: 1, max: 100 }),
-        (values, memory) => {
+        async (values, memory) => {
           using scratch = new Scratch(join(folder, 'scratch'))
           const column = new Column<Float64Array>(Float64Array, scratch)
           column.push(Float64Array.from(values))
           const positions: number[] = []
           let before = -Infinity
-          for (const run of sortedRuns(column, { scratch, memory })) {
+          for await (const run of sortedRuns(column, { scratch, memory, signal })) {
             const own: number[] = []
             for (const piece of run.positions()) {
               expect([...piece.values]).toEqual([...piece.positions].map((position) => values[position]))
@@ -170,7 +175,7 @@ describe('collectScores', () => {
           column?.toArray(),
         )
       expect(arrays(filed)).toEqual(arrays(all))
-      const [scratch] = (await readdir(folder)).filter((name) => name.startsWith('sorting.'))
+      const [scratch] = (await readdir(folder)).filter((name) => name.startsWith('sorting-'))
       filed[Symbol.dispose]()
       expect(existsSync(join(folder, scratch))).toBe(false)
     } finally {
