@@ -2,6 +2,7 @@ import { link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } fro
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../schemas/user-error.ts'
+import { removeAbandoned, sharedPartial } from '../stages/shared-partials.ts'
 import {
   describeHolder,
   isRunning,
@@ -18,8 +19,6 @@ const silenceMilliseconds = 60_000
 const waitMilliseconds = 200
 
 const lockPattern = /^\.lock(-[\w-]+)?$/
-/** A process's own file, before it becomes the lock: one that was killed meanwhile leaves it behind. */
-const ownPattern = /^\.lock(-[\w-]+)?\.[\da-f-]{36}$/
 
 export interface LockRequest {
   /** What this process does in the folder; others of the same role are kept out. */
@@ -61,6 +60,7 @@ export async function lockFolder(folder: string, request: LockRequest = {}): Pro
     if (!wait) throw new UserError(refusal(folder, other))
     await sleep(waitMilliseconds, undefined, { signal: wait })
   }
+  await removeAbandoned(folder)
   const others = (await liveOthers(folder, name)).map(({ role }) => role)
   const timer = setInterval(() => void beat(path, holder), heartbeatMilliseconds).unref()
   return {
@@ -78,7 +78,8 @@ function refusal(folder: string, other: LockHolder): string {
 
 /** Makes the lock's file. @returns the holder that is there instead. */
 async function take(path: string, holder: LockHolder): Promise<LockHolder | undefined> {
-  const own = `${path}.${holder.id}`
+  // Its name says whose it is, since it is empty for a moment.
+  const own = sharedPartial(`${path}.${holder.id}`)
   const text = JSON.stringify(holder)
   try {
     await writeFile(own, text, { flag: 'wx' })
@@ -211,15 +212,10 @@ async function firstOther(
 async function liveOthers(folder: string, name: string): Promise<LockHolder[]> {
   const others: LockHolder[] = []
   for (const other of await readdir(folder)) {
-    const path = join(folder, other)
-    if (ownPattern.test(other)) {
-      const text = await textOf(path)
-      if (text !== undefined && !(await isLive(path, text))) await rm(path, { force: true })
-    } else if (other !== name && lockPattern.test(other)) {
-      const last = await lastOf(path)
-      if (last && (await isLive(last.path, last.text)))
-        others.push(parseHolder(last.text) ?? unknownHolder(other.slice('.lock-'.length)))
-    }
+    if (other === name || !lockPattern.test(other)) continue
+    const last = await lastOf(join(folder, other))
+    if (last && (await isLive(last.path, last.text)))
+      others.push(parseHolder(last.text) ?? unknownHolder(other.slice('.lock-'.length)))
   }
   return others
 }

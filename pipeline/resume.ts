@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import { UserError } from '../schemas/user-error.ts'
 import type { EdgeKind } from '../stages/edges.ts'
 import type { Log } from '../stages/stage.ts'
+import type { Averaging } from '../stages/training/averaged-checkpoints.ts'
 import { removeHalfWritten } from '../stages/training/half-written.ts'
 import { findResumePoint, type ResumePoint } from '../stages/training/resume-point.ts'
 import type { Graph, GraphNode } from './graph/graph.ts'
@@ -41,7 +42,7 @@ export async function resumedGraph(run: string, changes: readonly Assignment[], 
     .map(({ id }) => assign(id, 'to', run))
   const folder = checkpoint.options.to === record.options.to ? run : (checkpoint.options.to as string)
   await removeHalfWritten(run)
-  const point = await findResumePoint(folder, run, log)
+  const point = await findResumePoint(folder, run, checkpoint.options as unknown as Averaging, log)
   if (!point) {
     log(`\`${resolve(folder)}\` has no checkpoint to go on from: the run starts over.`)
     return loadGraph(file, [...changes, ...moved])

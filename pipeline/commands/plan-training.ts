@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Stage } from '../../stages/stage.ts'
+import type { Averaging } from '../../stages/training/averaged-checkpoints.ts'
 import { findResumePoint } from '../../stages/training/resume-point.ts'
 import { runGraph } from '../compose.ts'
 import { ancestors, type Graph, type GraphNode } from '../graph/graph.ts'
@@ -36,15 +37,15 @@ function rehearsed(node: GraphNode): GraphNode {
 /** What becomes of the stages that keep nothing but the run. */
 async function trainingOf(graph: Graph, nodes: readonly GraphNode[]): Promise<string> {
   const all = `${nodes.map(({ id }) => id).join(', ')} ${nodes.length === 1 ? 'runs' : 'run'} for every batch`
-  const [run, checkpoints] = ['record', 'checkpoint'].map(
-    (name) => graph.nodes.find(({ stage }) => stage.name === name)?.options.to as string | undefined,
-  )
+  const optionsOf = (name: string) => graph.nodes.find(({ stage }) => stage.name === name)?.options
+  const run = optionsOf('record')?.to as string | undefined
+  const checkpoint = optionsOf('checkpoint') as (Averaging & { readonly to: string }) | undefined
   if (run === undefined) return `${all}.`
   if (existsSync(join(run, 'run.json')))
     return `\`${run}\` holds a run that has reached its end, which stays as it is: name another folder.`
   if (!['steps.jsonl', 'checkpoints'].some((name) => existsSync(join(run, name))))
     return `${all}, since \`${run}\` holds no run yet.`
-  const point = await findResumePoint(checkpoints ?? run, run, () => {})
+  const point = await findResumePoint(checkpoint?.to ?? run, run, checkpoint, () => {})
   const goesOn = `\`${run}\` holds a run, and \`train --resume ${run}\` goes on with it`
   if (!point) return `${goesOn} from its beginning, since no checkpoint of it is whole.`
   const { updates, steps } = point.state

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Evaluation } from '../../schemas/run-record.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { defineStage, type Log, type StageContext } from '../stage.ts'
+import { averagedOf, isRegular } from './averaged-checkpoints.ts'
 import { type Average, averages, writeAverage } from './checkpoint-average.ts'
 import {
   checkpointFolder,
@@ -115,18 +116,6 @@ export const checkpoint = defineStage({
     }
   },
 })
-
-function averagedOf({ 'average-of': count = 6 }: { readonly 'average-of'?: number | undefined }): number {
-  return count
-}
-
-/**
- * Whether a checkpoint after so many updates is there in every run alike, and not because one was stopped or asked for
- * it, or its model was the best so far. The mean is of these, so that a run that was stopped comes to the same.
- */
-function isRegular(updates: number, steps: number, every: number): boolean {
-  return updates === steps || (every > 0 && updates % every === 0)
-}
 
 /** The newest regular checkpoints, as many as the mean is of, the oldest first. */
 function regular(checkpoints: readonly string[], steps: number, options: Options): string[] {

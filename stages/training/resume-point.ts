@@ -4,6 +4,7 @@ import type { StepRecord } from '../../schemas/run-record.ts'
 import type { TrainingState } from '../../schemas/training-state.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import type { Log } from '../stage.ts'
+import { type Averaging, isAveraged } from './averaged-checkpoints.ts'
 import { listCheckpoints, updatesOf } from './checkpoint-folder.ts'
 import { jsonLines } from './json-lines.ts'
 import type { Batch } from './messages.ts'
@@ -16,15 +17,18 @@ export interface ResumePoint {
 }
 
 /**
- * The newest checkpoint that a run can go on from: it is whole, and the run's records reach up to it. Says of each
- * newer one why it is passed over.
+ * The newest checkpoint that a run can go on from: it is whole, the run's records reach up to it, and of those before it
+ * none is damaged whose model the run's mean will be of, since training makes that one anew. Says of each newer one why
+ * it is passed over.
  *
  * @param run folder that holds `checkpoints`
  * @param records folder that holds `steps.jsonl`
+ * @param averaging of the run's `checkpoint` stage, where it has one
  */
 export async function findResumePoint(
   run: string,
   records: string,
+  averaging: Averaging | undefined,
   log: Log,
 ): Promise<ResumePoint | undefined> {
   const checkpoints = await listCheckpoints(run)
@@ -35,18 +39,28 @@ export async function findResumePoint(
       recorded++
     }
   }
+  let point: ResumePoint | undefined
   for (const folder of checkpoints.reverse()) {
+    const isNeeded = averaging && point && isAveraged(updatesOf(folder), point.state.steps, averaging)
+    if (point && !isNeeded) continue
     try {
       const state = await checkState(folder)
       // The last record is in the checkpoint itself. Those before it can be lost with the machine's power.
-      if (state.updates - 1 <= recorded) return { folder, state }
-      throw new UserError(`\`${join(records, 'steps.jsonl')}\` has whole lines up to step ${recorded} only.`)
+      if (state.updates - 1 > recorded)
+        throw new UserError(
+          `\`${join(records, 'steps.jsonl')}\` has whole lines up to step ${recorded} only.`,
+        )
+      point ??= { folder, state }
     } catch (error) {
       if (!(error instanceof UserError)) throw error
-      log(`The checkpoint after ${updatesOf(folder)} steps is passed over: ${error.message}`)
+      const reason = point
+        ? ', and the mean of the last models needs it, so that the run goes on from before'
+        : ''
+      log(`The checkpoint after ${updatesOf(folder)} steps is passed over${reason}: ${error.message}`)
+      point = undefined
     }
   }
-  return undefined
+  return point
 }
 
 /** The state in a checkpoint, all of whose files are read. @throws UserError where one is not as it was written. */

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
@@ -74,6 +75,16 @@ describe('a lock', () => {
     await writeFile(join(to, '.lock.after-gone'), JSON.stringify({ ...gone, id: 'heir' }))
     const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(to)))
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(await readdir(to)).toEqual(['.lock'])
+  })
+
+  it('leaves nothing behind of a process that was killed before it had written down who it is', async () => {
+    const to = place()
+    await lockFolder(to)
+    const { place: own, pid } = thisProcess('')
+    await writeFile(join(to, `.lock.${randomUUID()}.${own}-${pid}-000000000000`), '')
+    await rm(join(to, '.lock'))
+    await lockFolder(to)
     expect(await readdir(to)).toEqual(['.lock'])
   })
 

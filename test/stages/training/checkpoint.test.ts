@@ -216,11 +216,31 @@ await onEveryBackend((backend) => {
     const records = Array.from({ length: 8 }, (_, step) => `${JSON.stringify({ step })}\n`)
     await writeFile(join(run, 'steps.jsonl'), records.join(''))
     const sentences: string[] = []
-    const point = await findResumePoint(run, run, (sentence) => sentences.push(sentence))
+    const point = await findResumePoint(run, run, undefined, (sentence) => sentences.push(sentence))
     expect(point).toMatchObject({ folder: at(4), state: { updates: 4, batches: 4, optimizer: 'adamw' } })
     expect(sentences).toEqual([
       `The checkpoint after 8 steps is passed over: \`${path}\` was altered since it was written.`,
     ])
+  })
+
+  test('a run goes on from before a damaged checkpoint that its mean needs, and from after one that it does not', async () => {
+    await drain(kept(train(), { every: 2, keep: 4 }))
+    const path = join(at(4), 'model.safetensors')
+    const bytes = await readFile(path)
+    bytes[bytes.length - 5] ^= 1
+    await writeFile(path, bytes)
+    const records = Array.from({ length: 8 }, (_, step) => `${JSON.stringify({ step })}\n`)
+    await writeFile(join(run, 'steps.jsonl'), records.join(''))
+    const sentences: string[] = []
+    const find = (average: string, count: number) =>
+      findResumePoint(run, run, { average, every: 2, 'average-of': count }, (said) => sentences.push(said))
+    expect(await find('uniform', 3)).toMatchObject({ folder: at(2) })
+    expect(sentences).toEqual([
+      `The checkpoint after 4 steps is passed over, and the mean of the last models needs it, so that the run goes on from before: \`${path}\` was altered since it was written.`,
+    ])
+    expect(await find('uniform', 2)).toMatchObject({ folder: at(8) })
+    expect(await find('none', 3)).toMatchObject({ folder: at(8) })
+    expect(sentences).toHaveLength(1)
   })
 
   test('text is generated from the newest model that is whole', async () => {
