@@ -8,7 +8,7 @@ import { type Averaging, isAveraged } from './averaged-checkpoints.ts'
 import { listCheckpoints, updatesOf } from './checkpoint-folder.ts'
 import { jsonLines } from './json-lines.ts'
 import type { Batch } from './messages.ts'
-import { checkFiles, readTrainingState } from './training-state.ts'
+import { checkFiles, checkModelFiles, readTrainingState } from './training-state.ts'
 
 /** Where a run goes on: a whole checkpoint, and what stands in it beside the model. */
 export interface ResumePoint {
@@ -44,13 +44,17 @@ export async function findResumePoint(
     const isNeeded = averaging && point && isAveraged(updatesOf(folder), point.state.steps, averaging)
     if (point && !isNeeded) continue
     try {
+      if (point) {
+        await checkModelFiles(folder)
+        continue
+      }
       const state = await checkState(folder)
       // The last record is in the checkpoint itself. Those before it can be lost with the machine's power.
       if (state.updates - 1 > recorded)
         throw new UserError(
           `\`${join(records, 'steps.jsonl')}\` has whole lines up to step ${recorded} only.`,
         )
-      point ??= { folder, state }
+      point = { folder, state }
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       const reason = point

@@ -138,7 +138,8 @@ test('a run that is killed again and again comes to what an undisturbed one come
   }
   expect(await resume(out)).toMatchObject({ code: 0 })
   expect(await contents(out)).toEqual(whole)
-  expect(await readdir(join(out, 'checkpoints'))).toEqual(['step-000015', 'step-000018'])
+  const regular = ['03', '06', '09', '12', '15', '18'].map((step) => `step-0000${step}`)
+  expect(await readdir(join(out, 'checkpoints'))).toEqual(['average', ...regular])
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
@@ -171,9 +172,9 @@ test('a second signal stops at once, and the last checkpoint is what the run goe
 
 test('a checkpoint that is cut is passed over for the one before it', async () => {
   const out = await copyOfStopped()
-  const [before, newest] = (await readdir(join(out, 'checkpoints'))).map((name) =>
-    join(out, 'checkpoints', name),
-  )
+  const [before, newest] = (await readdir(join(out, 'checkpoints')))
+    .slice(-2)
+    .map((name) => join(out, 'checkpoints', name))
   await truncate(join(newest, 'optimizer.safetensors'), 1000)
   const state = JSON.parse(await readFile(join(before, 'training-state.json'), 'utf8')) as TrainingState
   const { code, stderr } = await resume(out)
