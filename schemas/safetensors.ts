@@ -9,6 +9,11 @@ export interface StoredTensor {
   readonly values: Float32Array
 }
 
+/** The numbers of tensors, by name. */
+export function valuesOf(tensors: ReadonlyMap<string, StoredTensor>): Map<string, Float32Array> {
+  return new Map(Array.from(tensors, ([name, { values }]) => [name, values]))
+}
+
 /** Bytes of the header's length, a little-endian 64-bit integer. */
 const prefixBytes = 8
 /** The format's own limit. */

@@ -1,4 +1,5 @@
 import type { Argv, CommandModule } from 'yargs'
+import { valuesOf } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
 import { type BackendChoice, backendChoices } from '../../stages/training/backend/backend.ts'
@@ -77,7 +78,7 @@ export const generate: CommandModule<object, Flags> = {
     // A document's first token was predicted from the end of the one before it.
     const ids = [endOfText, ...(await tokenizer.encode(prompt, null, { addSpecialTokens: false })).getIds()]
     const { name } = await openBackend(backend)
-    const values = new Map([...tensors].map(([name, { values }]) => [name, values]))
+    const values = valuesOf(tensors)
     const decoder = new Decoder(config, values, name)
     try {
       for (let sample = 0; sample < samples; sample++) {

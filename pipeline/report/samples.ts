@@ -1,3 +1,4 @@
+import { valuesOf } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import type { Log } from '../../stages/stage.ts'
 import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
@@ -23,7 +24,7 @@ export async function samplesOf(run: string, count: number, log: Log): Promise<s
   const { config, tensors, endOfText, tokenizer: path } = checkpoint
   const { tokenizer } = await openTokenizer(path)
   const { name } = await openBackend('auto')
-  const decoder = new Decoder(config, new Map([...tensors].map(([name, { values }]) => [name, values])), name)
+  const decoder = new Decoder(config, valuesOf(tensors), name)
   const texts: string[] = []
   try {
     for (let seed = 1; seed <= count; seed++) {

@@ -8,7 +8,7 @@ import { type MetricColumn, metricColumns, scoredSchema } from '../../schemas/sc
 import { scoresSchema } from '../../schemas/shard.ts'
 import { arrange, inMemory } from '../../stages/curriculum/arrange.ts'
 import { orderBatches } from '../../stages/curriculum/arrangement.ts'
-import { collectScores } from '../../stages/curriculum/collect-scores.ts'
+import { collectScores, totalTokens } from '../../stages/curriculum/collect-scores.ts'
 import { orderOptions } from '../../stages/curriculum/order-options.ts'
 import { writeOrder } from '../../stages/curriculum/order-file.ts'
 import type { OrderName } from '../../stages/curriculum/orders/orders.ts'
@@ -65,8 +65,7 @@ try {
     inMemory,
   )
   if (!collected) throw new Error('There is nothing to order.')
-  let tokens = 0
-  for (const piece of collected.lengths.pieces()) for (const length of piece) tokens += length
+  const tokens = totalTokens(collected)
   const options = orderOptions.parse({ order: name })
   const plan = { scores: collected, weights: { generated: 1 }, options, tokens: tokens - 1 }
   const arrangement = await arrange(plan, new AbortController().signal)

@@ -5,11 +5,12 @@ import type { Scores } from './collect-scores.ts'
 import { type Difficulty, difficulty } from './difficulty.ts'
 import type { SourceShare } from './mixture.ts'
 import { arrangeOnDisk } from './on-disk/arrange-on-disk.ts'
-import { rankDocuments } from './on-disk/rank-documents.ts'
+import { type ScoredMetric, rankDocuments } from './on-disk/rank-documents.ts'
 import { type OrderOptions, orderSettings } from './order-options.ts'
 import { lanes, mix, type PlacedSource } from './orders/mix.ts'
 import type { Lengths, OrderSettings } from './orders/order.ts'
 import { orders } from './orders/orders.ts'
+import { picked } from './picked.ts'
 
 /** Documents that are ordered in memory, some 100 bytes each; more are ordered in files. */
 export const inMemory = 4_000_000
@@ -49,16 +50,13 @@ export async function arrange(
   if (!sources) settingsFor(scores.count, options)
   if (scores.scratch && !sources) {
     const workspace = { scratch: scores.scratch, memory, signal }
-    const metrics = scores.metrics.map(({ column, values }) => {
-      return { values, hardEnd: column.hardEnd, weight: weights[column.name] }
-    })
+    const metrics = weightedMetrics(weights, scores)
     const placed = await rankDocuments({ ...scores, metrics }, inCorpusOrder, workspace)
     return arrangeOnDisk(placed, (lengths) => deal(lengths, needed, options.seed), workspace)
   }
   const { hardness, ascending } = difficultyBy(weights, scores)
   const documents = inCorpusOrder ? ascending.map((_, place) => place) : ascending
-  const all = scores.lengths.toArray()
-  const lengths = documents.map((document) => all[document])
+  const lengths = picked(scores.lengths.toArray(), documents)
   const combine = options.mixture?.ucb ? lanes : mix
   const stretches = sources
     ? combine(lengths, placedSources(sources, documents), needed, options.seed, deal)
@@ -95,16 +93,16 @@ function settingsFor(count: number, options: OrderOptions, source?: string): Ord
 }
 
 /** The documents' difficulty, in memory. */
-export function difficultyBy(
-  weights: Readonly<Record<string, number>>,
-  { count, metrics }: Scores,
-): Difficulty {
+export function difficultyBy(weights: Readonly<Record<string, number>>, scores: Scores): Difficulty {
+  const metrics = weightedMetrics(weights, scores)
   return difficulty(
-    count,
-    metrics.map(({ column, values }) => ({
-      values: values.toArray(),
-      hardEnd: column.hardEnd,
-      weight: weights[column.name],
-    })),
+    scores.count,
+    metrics.map((metric) => ({ ...metric, values: metric.values.toArray() })),
   )
+}
+
+function weightedMetrics(weights: Readonly<Record<string, number>>, { metrics }: Scores): ScoredMetric[] {
+  return metrics.map(({ column, values }) => {
+    return { values, hardEnd: column.hardEnd, weight: weights[column.name] }
+  })
 }

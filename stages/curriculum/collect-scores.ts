@@ -4,8 +4,8 @@ import { type MetricColumn, metricValues } from '../../schemas/scored.ts'
 import { scoreColumns } from '../../schemas/shard.ts'
 import type { Stats } from '../stage.ts'
 import { Column, type Numbers } from './on-disk/column.ts'
-import { picked } from './on-disk/scatter.ts'
 import { Scratch } from './on-disk/scratch.ts'
+import { picked } from './picked.ts'
 
 /** What an order is made from: the documents that may be trained on, in the order of the shards. Removes its files. */
 export interface Scores extends Disposable {
@@ -93,6 +93,13 @@ export async function collectScores(
     scratch,
     [Symbol.dispose]: () => scratch?.[Symbol.dispose](),
   }
+}
+
+/** Tokens that all of the documents take in training. */
+export function totalTokens({ lengths }: Scores): number {
+  let total = 0
+  for (const piece of lengths.pieces()) for (const length of piece) total += length
+  return total
 }
 
 /** Rows that may be trained on. */

@@ -4,6 +4,7 @@ import { scoreColumns } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { defineStage } from '../stage.ts'
 import { earlyCut, type EarlyCut } from './early-cut.ts'
+import { picked } from './picked.ts'
 import { type DocumentDynamics, readDynamics } from './read-dynamics.ts'
 
 const share = z.number().gt(0).lt(1)
@@ -88,9 +89,7 @@ function lastWholeEpoch(dynamics: ReadonlyMap<bigint, DocumentDynamics>): number
 /** Some rows of a `scores` batch, whose columns are all flat numbers. */
 function rowsOf(batch: RecordBatch, rows: Uint32Array): RecordBatch {
   const children = batch.data.children.map(({ type, values }): Data => {
-    const column = values as Float64Array
-    const data = new (column.constructor as Float64ArrayConstructor)(rows.length)
-    for (let i = 0; i < rows.length; i++) data[i] = column[rows[i]]
+    const data = picked(values as Float64Array, rows)
     return makeData({ type, length: rows.length, nullCount: 0, data } as never)
   })
   return new RecordBatch(

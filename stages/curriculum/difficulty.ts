@@ -37,13 +37,17 @@ export function difficulty(count: number, metrics: readonly WeightedMetric[]): D
  */
 export function ranks(values: Float64Array, ascending: Uint32Array): Float64Array {
   const ranked = new Float64Array(values.length)
-  const last = Math.max(1, values.length - 1)
   for (let start = 0, end = 0; start < values.length; start = end) {
     const value = values[ascending[start]]
     do end++
     while (end < values.length && values[ascending[end]] === value)
-    const rank = values.length === 1 ? 0.5 : (start + end - 1) / 2 / last
+    const rank = tiedRank(start, end, values.length)
     for (let i = start; i < end; i++) ranked[ascending[i]] = rank
   }
   return ranked
+}
+
+/** The mean quantile of the values from `start` to before `end`, of `count` in ascending order; 0.5 of a single one. */
+export function tiedRank(start: number, end: number, count: number): number {
+  return count === 1 ? 0.5 : (start + end - 1) / 2 / (count - 1)
 }

@@ -14,7 +14,7 @@ import { removeAbandoned } from '../shared-partials.ts'
 import { defineStage, type StageContext } from '../stage.ts'
 import { arrange, difficultyBy, inMemory, type OrderPlan } from './arrange.ts'
 import { emptyColumns, orderBatches } from './arrangement.ts'
-import { collectScores, type Scores } from './collect-scores.ts'
+import { collectScores, type Scores, totalTokens } from './collect-scores.ts'
 import { readSources } from './document-sources.ts'
 import { type Mixture, mixtureShares, type SourceShare } from './mixture.ts'
 import { measureAbilities } from './measure-abilities.ts'
@@ -145,12 +145,6 @@ async function withAbilities(
   if (options.run === undefined || !scores.hashes) return options
   const { ascending } = difficultyBy(weights, scores)
   return { ...options, abilities: await measureAbilities(options.run, scores.hashes.toArray(), ascending) }
-}
-
-function totalTokens({ lengths }: Scores): number {
-  let total = 0
-  for (const piece of lengths.pieces()) for (const length of piece) total += length
-  return total
 }
 
 /** Writes an order that is not there. */

@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Evaluation } from '../../schemas/run-record.ts'
+import { valuesOf } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { defineStage, type Log, type StageContext } from '../stage.ts'
 import { averagedOf, isRegular } from './averaged-checkpoints.ts'
@@ -154,7 +155,7 @@ async function measureModel(
   signal: AbortSignal,
 ): Promise<Evaluation> {
   const { config, tensors } = await readCheckpoint(folder)
-  const values = new Map([...tensors].map(([name, { values }]) => [name, values]))
+  const values = valuesOf(tensors)
   const mean = new Model(config, values, model.backend)
   try {
     return await measure(mean, heldOut, updates, signal)

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { Evaluation } from '../../schemas/run-record.ts'
+import { valuesOf } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { openShards } from '../shards/open-shards.ts'
 import type { Log } from '../stage.ts'
@@ -44,7 +45,7 @@ export async function evaluateModel(
   const { signal } = new AbortController()
   const rows = Math.max(1, Math.floor(tokensAtOnce / length))
   const heldOut = await openHeldOut({ shards, rows, length, stride }, tokens, signal, log)
-  const values = new Map([...tensors].map(([name, { values }]) => [name, values]))
+  const values = valuesOf(tensors)
   const model = new Model(config, values, backend)
   try {
     const { step: _, ...evaluation } = await measure(model, heldOut, 0, signal)

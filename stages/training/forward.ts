@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { valuesOf } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { defineStage } from '../stage.ts'
 import { backendChoices } from './backend/backend.ts'
@@ -109,7 +110,7 @@ async function startOf(batch: Batch, options: Options, log: (sentence: string) =
 }
 
 function startFrom({ config, tensors }: Checkpoint): Start {
-  return { config, values: new Map([...tensors].map(([name, { values }]) => [name, values])) }
+  return { config, values: valuesOf(tensors) }
 }
 
 /**

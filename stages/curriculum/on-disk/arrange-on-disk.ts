@@ -1,9 +1,10 @@
 import type { OrderColumns } from '../../../schemas/order.ts'
 import type { Arrangement } from '../arrangement.ts'
 import type { Lengths, Stretch } from '../orders/order.ts'
+import { picked } from '../picked.ts'
 import { giveWay } from './give-way.ts'
 import type { PlacedDocuments } from './rank-documents.ts'
-import { picked, Scatter } from './scatter.ts'
+import { Scatter } from './scatter.ts'
 import type { Workspace } from './workspace.ts'
 
 type Row = [Uint32Array, Uint32Array, Uint32Array, Float32Array]

@@ -93,6 +93,16 @@ export class Column<T extends Numbers> {
   }
 }
 
+/** The pieces of columns of one length, side by side. */
+export function* piecesTogether(columns: readonly Column<Numbers>[]): Generator<Numbers[]> {
+  const readers = columns.map((column) => column.pieces())
+  for (;;) {
+    const pieces = readers.map((reader) => reader.next())
+    if (pieces.some(({ done }) => done)) return
+    yield pieces.map(({ value }) => value as Numbers)
+  }
+}
+
 function append({ path, descriptor }: ScratchFile, numbers: Numbers): void {
   try {
     writeFileSync(descriptor, numbers)

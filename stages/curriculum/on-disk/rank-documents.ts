@@ -1,4 +1,4 @@
-import type { WeightedMetric } from '../difficulty.ts'
+import { tiedRank, type WeightedMetric } from '../difficulty.ts'
 import type { Lengths } from '../orders/order.ts'
 import { Column } from './column.ts'
 import { giveWay } from './give-way.ts'
@@ -11,10 +11,11 @@ export interface DocumentColumns {
   readonly parts: Column<Uint32Array>
   readonly rows: Column<Uint32Array>
   readonly lengths: Column<Uint32Array>
-  readonly metrics: readonly MetricOnDisk[]
+  readonly metrics: readonly ScoredMetric[]
 }
 
-export interface MetricOnDisk extends Omit<WeightedMetric, 'values'> {
+/** A metric whose values are a column, wherever that lies. */
+export interface ScoredMetric extends Omit<WeightedMetric, 'values'> {
   readonly values: Column<Float64Array>
 }
 
@@ -82,7 +83,7 @@ export async function rankDocuments(
 
 /** Place and hardness of every document. */
 async function placesByDocument(
-  metrics: readonly MetricOnDisk[],
+  metrics: readonly ScoredMetric[],
   count: number,
   workspace: Workspace,
 ): Promise<Scatter> {
@@ -102,7 +103,7 @@ async function placesByDocument(
 
 /** `[n]` weighted sums of the documents' ranks. */
 async function meanRanks(
-  metrics: readonly MetricOnDisk[],
+  metrics: readonly ScoredMetric[],
   count: number,
   workspace: Workspace,
 ): Promise<Column<Float64Array>> {
@@ -138,7 +139,6 @@ async function* rankedRuns(
   column: Column<Float64Array>,
   workspace: Workspace,
 ): AsyncGenerator<{ positions: Uint32Array; ranks: Float64Array }, void, undefined> {
-  const last = Math.max(1, column.length - 1)
   let before = 0
   for await (const run of sortedRuns(column, workspace)) {
     for (const { positions, values } of run.positions()) {
@@ -148,8 +148,7 @@ async function* rankedRuns(
         do end++
         while (end < values.length && values[end] === values[start])
         const [first, behind] = run.isTied ? [0, run.count] : [start, end]
-        const rank = column.length === 1 ? 0.5 : (2 * before + first + behind - 1) / 2 / last
-        ranks.fill(rank, start, end)
+        ranks.fill(tiedRank(before + first, before + behind, column.length), start, end)
       }
       yield { positions, ranks }
     }

@@ -1,4 +1,5 @@
-import { Column, type Numbers, type NumbersType } from './column.ts'
+import { picked } from '../picked.ts'
+import { Column, type Numbers, type NumbersType, piecesTogether } from './column.ts'
 import type { Workspace } from './workspace.ts'
 
 /** Ranges at most: each has a file a column open while it is written. */
@@ -71,12 +72,7 @@ export class ScatteredRange {
 
   /** The records in pieces, in the order in which they were added: indices, and the numbers beside them. */
   *pieces(): Generator<[Uint32Array, ...Numbers[]]> {
-    const readers = this.#columns.map((column) => column.pieces())
-    for (;;) {
-      const piece = readers.map((reader) => reader.next())
-      if (piece[0].done) return
-      yield piece.map(({ value }) => value as Numbers) as [Uint32Array, ...Numbers[]]
-    }
+    for (const piece of piecesTogether(this.#columns)) yield piece as [Uint32Array, ...Numbers[]]
   }
 
   /** `[count]` the numbers of each column beside the indices, by index. Every index has one record. */
@@ -103,11 +99,4 @@ export function byBucket(buckets: Uint32Array, count: number): { order: Uint32Ar
   const order = new Uint32Array(buckets.length)
   for (let i = 0; i < buckets.length; i++) order[next[buckets[i]]++] = i
   return { order, starts }
-}
-
-/** The numbers at the given positions. */
-export function picked<T extends Numbers>(numbers: T, positions: Uint32Array): T {
-  const to = new (numbers.constructor as NumbersType<T>)(positions.length)
-  for (let i = 0; i < positions.length; i++) to[i] = numbers[positions[i]]
-  return to
 }

@@ -1,7 +1,8 @@
 import { argsort } from '../argsort.ts'
-import { Column } from './column.ts'
+import { picked } from '../picked.ts'
+import { Column, piecesTogether } from './column.ts'
 import { giveWay } from './give-way.ts'
-import { byBucket, picked } from './scatter.ts'
+import { byBucket } from './scatter.ts'
 import type { Workspace } from './workspace.ts'
 
 /** Values that are looked at to cut all of them into buckets of about one size. */
@@ -97,10 +98,6 @@ function* sorted(positions: Column<Uint32Array>, values: Column<Float64Array>) {
 }
 
 function* together(positions: Column<Uint32Array>, values: Column<Float64Array>) {
-  const readers = [positions.pieces(), values.pieces()] as const
-  for (;;) {
-    const [own, tied] = [readers[0].next(), readers[1].next()]
-    if (own.done || tied.done) return
-    yield { positions: own.value, values: tied.value }
-  }
+  for (const [own, tied] of piecesTogether([positions, values]))
+    yield { positions: own as Uint32Array, values: tied as Float64Array }
 }

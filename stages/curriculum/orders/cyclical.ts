@@ -1,5 +1,5 @@
 import { seededRandom } from '../../seeded-random.ts'
-import { Deck } from './deck.ts'
+import { dealPhase } from './deal-phase.ts'
 import type { Order } from './order.ts'
 import { quantiles } from './quantiles.ts'
 
@@ -21,12 +21,9 @@ export const cyclical: Order = {
     let dealt = 0
     for (const [phase, pool] of pools.entries()) {
       const [open] = quantiles(lengths, [pool])
-      const deck = new Deck(lengths, random, open)
-      deck.openTo(open)
       read += pool
       const end = phase === pools.length - 1 ? tokens : (read / whole) * tokens
-      for (const places of deck.dealTo(end - dealt)) yield { phase, places }
-      dealt += deck.dealt
+      dealt += yield* dealPhase(phase, open, end - dealt, lengths, random)
     }
   },
 }

@@ -1,5 +1,6 @@
 import { seededRandom } from '../../seeded-random.ts'
 import { argsort } from '../argsort.ts'
+import { picked } from '../picked.ts'
 import type { Lengths, Stretch } from './order.ts'
 
 /** A source to mix. */
@@ -28,7 +29,7 @@ export function mix(
 ): Stretch[] {
   const random = seededRandom(seed)
   const arranged = sources.map(({ name, share, places }) => [
-    ...arrange(lengthsOf(places, lengths), share * tokens, random(), name),
+    ...arrange(picked(lengths, places), share * tokens, random(), name),
   ])
   const count = arranged.flat().reduce((sum, { places }) => sum + places.length, 0)
   const places = new Uint32Array(count)
@@ -66,15 +67,11 @@ export function lanes(
 ): Stretch[] {
   const random = seededRandom(seed)
   return sources.flatMap(({ name, places }, source) =>
-    Array.from(arrange(lengthsOf(places, lengths), tokens, random(), name), (stretch) => ({
+    Array.from(arrange(picked(lengths, places), tokens, random(), name), (stretch) => ({
       phase: source,
       places: stretch.places.map((place) => places[place]),
     })),
   )
-}
-
-function lengthsOf(places: Uint32Array, lengths: Lengths): Lengths {
-  return places.map((place) => lengths[place])
 }
 
 /** Consecutive documents of one phase together. */

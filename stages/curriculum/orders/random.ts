@@ -1,5 +1,5 @@
 import { seededRandom } from '../../seeded-random.ts'
-import { Deck } from './deck.ts'
+import { dealPhase } from './deal-phase.ts'
 import type { Order } from './order.ts'
 
 export const random: Order = {
@@ -9,8 +9,6 @@ export const random: Order = {
   defaults: {},
   ignoresDifficulty: true,
   *arrange(lengths, tokens, seed) {
-    const deck = new Deck(lengths, seededRandom(seed))
-    deck.openTo(lengths.length)
-    for (const places of deck.dealTo(tokens)) yield { phase: 0, places }
+    yield* dealPhase(0, lengths.length, tokens, lengths, seededRandom(seed))
   },
 }

@@ -1,6 +1,6 @@
-import { type RandomSource, seededRandom } from '../../seeded-random.ts'
-import { Deck } from './deck.ts'
-import type { Lengths, Order, Stretch } from './order.ts'
+import { seededRandom } from '../../seeded-random.ts'
+import { dealPhase } from './deal-phase.ts'
+import type { Order } from './order.ts'
 import { quantiles } from './quantiles.ts'
 
 /**
@@ -18,18 +18,4 @@ export const warmUp: Order = {
     const dealt = yield* dealPhase(0, easiest, until * tokens, lengths, random)
     yield* dealPhase(1, lengths.length, tokens - dealt, lengths, random)
   },
-}
-
-/** Deals from the easiest documents, with a deck that is gone afterwards. @returns the tokens dealt. */
-function* dealPhase(
-  phase: number,
-  easiest: number,
-  tokens: number,
-  lengths: Lengths,
-  random: RandomSource,
-): Generator<Stretch, number> {
-  const deck = new Deck(lengths, random, easiest)
-  deck.openTo(easiest)
-  for (const places of deck.dealTo(tokens)) yield { phase, places }
-  return deck.dealt
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { valuesOf } from '../../../schemas/safetensors.ts'
 import { UserError } from '../../../schemas/user-error.ts'
 import { fileHash } from '../../file-hash.ts'
 import type { Log } from '../../stage.ts'
@@ -62,5 +63,5 @@ export async function referenceHashes(folder: string): Promise<Record<string, st
 
 async function load(folder: string, { batch, model }: Forwarded, log: Log): Promise<Model> {
   const { config, tensors } = await readContinuedModel(folder, batch, log)
-  return new Model(config, new Map([...tensors].map(([name, { values }]) => [name, values])), model.backend)
+  return new Model(config, valuesOf(tensors), model.backend)
 }

@@ -207,14 +207,22 @@ await onEveryBackend((backend) => {
     await expect(outcome).rejects.toBeInstanceOf(UserError)
   })
 
-  test('a run passes over a checkpoint in which a single bit has changed, and says why', async () => {
-    await drain(kept(train(), { every: 4 }))
-    const path = join(at(8), 'optimizer.safetensors')
+  const changeBit = async (path: string) => {
     const bytes = await readFile(path)
     bytes[bytes.length - 5] ^= 1
     await writeFile(path, bytes)
+  }
+  /** Of all eight steps. */
+  const writeRecords = () => {
     const records = Array.from({ length: 8 }, (_, step) => `${JSON.stringify({ step })}\n`)
-    await writeFile(join(run, 'steps.jsonl'), records.join(''))
+    return writeFile(join(run, 'steps.jsonl'), records.join(''))
+  }
+
+  test('a run passes over a checkpoint in which a single bit has changed, and says why', async () => {
+    await drain(kept(train(), { every: 4 }))
+    const path = join(at(8), 'optimizer.safetensors')
+    await changeBit(path)
+    await writeRecords()
     const sentences: string[] = []
     const point = await findResumePoint(run, run, undefined, (sentence) => sentences.push(sentence))
     expect(point).toMatchObject({ folder: at(4), state: { updates: 4, batches: 4, optimizer: 'adamw' } })
@@ -226,11 +234,8 @@ await onEveryBackend((backend) => {
   test('a run goes on from before a damaged checkpoint that its mean needs, and from after one that it does not', async () => {
     await drain(kept(train(), { every: 2, keep: 4 }))
     const path = join(at(4), 'model.safetensors')
-    const bytes = await readFile(path)
-    bytes[bytes.length - 5] ^= 1
-    await writeFile(path, bytes)
-    const records = Array.from({ length: 8 }, (_, step) => `${JSON.stringify({ step })}\n`)
-    await writeFile(join(run, 'steps.jsonl'), records.join(''))
+    await changeBit(path)
+    await writeRecords()
     const sentences: string[] = []
     const find = (average: string, count: number) =>
       findResumePoint(run, run, { average, every: 2, 'average-of': count }, (said) => sentences.push(said))
