@@ -58,10 +58,10 @@ interface Rest {
 export async function rest(folder: string, updates: number, { attend, signal, log }: Rest): Promise<boolean> {
   let requested = await requestsIn(folder)
   if (!requested.has('pause')) return false
-  await writeFile(join(folder, paused), '')
   log(
     `Paused after step ${updates}, until \`${join(folder, 'pause')}\` is gone. Ctrl+C stops with a checkpoint.`,
   )
+  await writeFile(join(folder, paused), '')
   try {
     while (requested.has('pause')) {
       if (await attend(requested)) return true
