@@ -24,6 +24,13 @@ export interface DynamicsColumns {
   readonly probability: Float64Array
   /** Share of these with a probability above one half, and so the model's first choice for certain. */
   readonly correct: Float64Array
+  /** Mean of the largest probability of the predictions, where it was recorded. */
+  readonly largest?: Float64Array
+  /**
+   * Mean norm of the gradient by the document's embedded inputs, where it was recorded; NaN where backward came to none
+   * of them.
+   */
+  readonly gradient?: Float64Array
 }
 
 export const dynamicsFile = 'dynamics.arrow'
@@ -35,25 +42,33 @@ const types = {
   loss: new Float64(),
   probability: new Float64(),
   correct: new Float64(),
+  largest: new Float64(),
+  gradient: new Float64(),
 }
-const names = Object.keys(types) as (keyof typeof types)[]
 
-export const dynamicsSchema = new Schema(names.map((name) => new Field(name, types[name], false)))
+type Name = keyof typeof types
+
+/** Of a file with these columns. */
+export function dynamicsSchema(columns: DynamicsColumns): Schema {
+  const names = (Object.keys(types) as Name[]).filter((name) => columns[name])
+  return new Schema(names.map((name) => new Field(name, types[name], false)))
+}
 
 /** A batch of columns of one length. */
 export function dynamicsBatch(columns: DynamicsColumns): RecordBatch {
   const { length } = columns.hash
-  const children = names.map((name): Data =>
-    makeData({ type: types[name], length, nullCount: 0, data: columns[name] } as never),
+  const schema = dynamicsSchema(columns)
+  const children = schema.fields.map(({ name }): Data =>
+    makeData({ type: types[name as Name], length, nullCount: 0, data: columns[name as Name] } as never),
   )
-  const type = new Struct(dynamicsSchema.fields)
-  return new RecordBatch(dynamicsSchema, makeData({ type, length, nullCount: 0, children }))
+  const type = new Struct(schema.fields)
+  return new RecordBatch(schema, makeData({ type, length, nullCount: 0, children }))
 }
 
 /** Views of a batch's columns; they share its memory. */
 export function dynamicsColumns(batch: RecordBatch): DynamicsColumns {
   // A batch read from a file has values padded beyond its rows.
-  const views = names.map((name, index) => [
+  const views = batch.schema.fields.map(({ name }, index) => [
     name,
     (batch.data.children[index].values as Uint32Array).subarray(0, batch.numRows),
   ])

@@ -33,6 +33,16 @@ export const cutEarly = defineStage({
     cut: share
       .default(0.05)
       .describe('Share of these that is left out: those with the largest loss in the run’s last whole epoch'),
+    certain: share
+      .optional()
+      .describe(
+        'Only if they are in this share of the documents learned early, those with the largest mean of the predictions’ largest probability in that epoch [default: all]',
+      ),
+    flat: share
+      .optional()
+      .describe(
+        'Only if they are in this share of the documents learned early, those with the smallest gradient by the input in that epoch [default: all]',
+      ),
   }),
   async *run(batches, { options: { run, early, ...shares }, signal, stats, log }) {
     const dynamics = await readDynamics(run)
@@ -70,8 +80,21 @@ function suspectsOf(
     )
   }
   const judged = [...dynamics].filter(([, { loss }]) => loss.length > late)
-  const lossesIn = (epoch: number) => Float64Array.from(judged, ([, { loss }]) => loss[epoch])
-  const cut = earlyCut(lossesIn(early), lossesIn(late), shares)
+  const inEpoch = (epoch: number, name: 'loss' | 'largest' | 'gradient') =>
+    Float64Array.from(judged, ([, document]) => document[name][epoch])
+  const asked = (share: number | undefined, name: 'largest' | 'gradient', option: string) => {
+    if (share === undefined) return undefined
+    if (judged.every(([, document]) => document[name].length > late)) return inEpoch(late, name)
+    throw new UserError(
+      `The run \`${run}\` did not record what \`${option}\` of \`cut-early\` asks for: train one with \`early-cutting: true\` in \`record-dynamics\`, or leave \`${option}\` out.`,
+    )
+  }
+  const later = {
+    loss: inEpoch(late, 'loss'),
+    largest: asked(shares.certain, 'largest', 'certain'),
+    gradient: asked(shares.flat, 'gradient', 'flat'),
+  }
+  const cut = earlyCut(inEpoch(early, 'loss'), later, shares)
   return {
     suspects: new Set(Array.from(cut, (document) => judged[document][0])),
     judged: judged.length,

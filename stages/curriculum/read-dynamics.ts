@@ -8,6 +8,10 @@ import { readArrowFile } from '../shards/arrow-file-reader.ts'
 /** What a run saw of a document, and the mean loss of its tokens in nats: a number an epoch. */
 export interface DocumentDynamics extends EpochDynamics {
   readonly loss: readonly number[]
+  /** Empty where the run did not record it, as `gradient` is: mean of the largest probability of the predictions. */
+  readonly largest: readonly number[]
+  /** Mean norm of the gradient by the inputs, NaN in an epoch where backward came to none of them. */
+  readonly gradient: readonly number[]
 }
 
 /** One time that a run read a document. */
@@ -21,17 +25,24 @@ export interface Reading {
   readonly probability: number
   /** Share of these with a probability above one half. */
   readonly correct: number
+  /** Mean of the largest probability of the predictions, where it was recorded. */
+  readonly largest?: number | undefined
+  /** Mean norm of the gradient by the inputs, where it was recorded; NaN where backward came to none of them. */
+  readonly gradient?: number | undefined
 }
 
 /** What a run saw of each document, by the hash of its text. @throws UserError where the run did not write it down. */
 export async function readDynamics(run: string): Promise<Map<bigint, DocumentDynamics>> {
-  const documents = new Map<bigint, { probability: number[]; correct: number[]; loss: number[] }>()
-  for await (const { hash, loss, probability, correct } of readReadings(run)) {
+  const documents = new Map<bigint, Record<keyof DocumentDynamics, number[]>>()
+  for await (const { hash, loss, probability, correct, largest, gradient } of readReadings(run)) {
     let epochs = documents.get(hash)
-    if (!epochs) documents.set(hash, (epochs = { probability: [], correct: [], loss: [] }))
+    if (!epochs)
+      documents.set(hash, (epochs = { probability: [], correct: [], loss: [], largest: [], gradient: [] }))
     epochs.probability.push(probability)
     epochs.correct.push(correct)
     epochs.loss.push(loss)
+    if (largest !== undefined) epochs.largest.push(largest)
+    if (gradient !== undefined) epochs.gradient.push(gradient)
   }
   return documents
 }
@@ -46,7 +57,7 @@ export async function* readReadings(run: string): AsyncGenerator<Reading, void, 
   }
   try {
     for await (const batch of readArrowFile(path)) {
-      const { hash, tokens, loss, probability, correct } = dynamicsColumns(batch)
+      const { hash, tokens, loss, probability, correct, largest, gradient } = dynamicsColumns(batch)
       for (let row = 0; row < batch.numRows; row++) {
         yield {
           hash: hash[row],
@@ -54,6 +65,8 @@ export async function* readReadings(run: string): AsyncGenerator<Reading, void, 
           loss: loss[row],
           probability: probability[row],
           correct: correct[row],
+          largest: largest?.[row],
+          gradient: gradient?.[row],
         }
       }
     }

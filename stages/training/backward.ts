@@ -1,6 +1,8 @@
+import type { Tensor1D } from '@tensorflow/tfjs-core'
 import { z } from 'zod'
 import { defineStage } from '../stage.ts'
 import { dispose } from './backend/tidy.ts'
+import { normsOfRows, readInputGradients } from './input-gradients.ts'
 import type { Forwarded, Gradients, Selected } from './messages.ts'
 import { accountOf } from './selection/account.ts'
 import { everything, readLosses } from './selection/losses.ts'
@@ -30,11 +32,15 @@ export const backward = defineStage({
 })
 
 async function gradientsOf(item: Forwarded | Selected): Promise<Gradients> {
-  const { batch, model, activations, startedAt, waitingMs, forwardMs } = item
+  const { batch, model, activations, startedAt, waitingMs, forwardMs, onInputGradients } = item
   await batch.feedback?.(await readLosses(item))
   const selection = 'selection' in item ? item.selection : everything(await readLosses(item))
   const backwardStartedAt = performance.now()
-  const gradients = model.backward(batch.tokens, activations, selection)
+  let inputNorms: Tensor1D | undefined
+  const gradients = model.backward(batch.tokens, activations, selection, (gradient) => {
+    if (onInputGradients) inputNorms = normsOfRows(gradient)
+  })
+  if (inputNorms) await onInputGradients?.(await readInputGradients(inputNorms, batch, selection))
   const { loss, keptLoss, keepRatio, keptFraction, threshold } = selection
   return {
     batch,

@@ -72,7 +72,15 @@ export interface Forwarded {
   /** Milliseconds for which the step waited for its batch, before it began. */
   readonly waitingMs: number
   readonly forwardMs: number
+  /** Where a stage asks for what only backward knows: takes it in before the step goes on. */
+  readonly onInputGradients?: OnInputGradients
 }
+
+/**
+ * Takes in, of every input `[B·T]`, the norm of the gradient by its embedding, of the sum of the kept losses, each with
+ * its share of the weight; NaN in rows that backward did not come to.
+ */
+export type OnInputGradients = (norms: Float32Array) => Promise<void>
 
 /** What a selection stage decided. Plain data, no tensors. */
 export interface Selection extends Kept {

@@ -20,7 +20,7 @@ export async function writeDynamics(
   shards: string,
 ): Promise<void> {
   const columns = await columnsOf(lines, await readHashes(shards, places))
-  const writer = await ArrowFileWriter.create(path, dynamicsSchema)
+  const writer = await ArrowFileWriter.create(path, dynamicsSchema(columns))
   try {
     for (let from = 0; from < columns.hash.length; from += rowsPerBatch) {
       const batch = Object.entries(columns).map(([name, values]) => [
@@ -42,19 +42,28 @@ async function columnsOf(
   hashes: BigUint64Array,
 ): Promise<DynamicsColumns> {
   const tokens = new Uint32Array(hashes.length)
-  const [loss, probability, correct] = [0, 1, 2].map(() => new Float64Array(hashes.length))
+  const [loss, probability, correct, largest, inputs, gradient] = Array.from(
+    { length: 6 },
+    () => new Float64Array(hashes.length),
+  )
+  const recorded = { signals: false }
   for await (const line of lines) {
     line.documents.forEach((document, i) => {
       tokens[document] += line.tokens[i]
       loss[document] += line.loss[i]
       probability[document] += line.probability[i]
       correct[document] += line.correct[i]
+      if (!line.largest || !line.inputs || !line.gradient) return
+      recorded.signals = true
+      largest[document] += line.largest[i]
+      inputs[document] += line.inputs[i]
+      gradient[document] += line.gradient[i]
     })
   }
   // The last documents may lie behind the last batch.
   const read = Uint32Array.from(hashes.keys()).filter((document) => tokens[document] > 0)
-  const meanOf = (sums: Float64Array) =>
-    Float64Array.from(read, (document) => sums[document] / tokens[document])
+  const meanOf = (sums: Float64Array, counts: Uint32Array | Float64Array = tokens) =>
+    Float64Array.from(read, (document) => sums[document] / counts[document])
   const epochs = new Map<bigint, number>()
   return {
     hash: BigUint64Array.from(read, (document) => hashes[document]),
@@ -67,6 +76,7 @@ async function columnsOf(
     loss: meanOf(loss),
     probability: meanOf(probability),
     correct: meanOf(correct),
+    ...(recorded.signals && { largest: meanOf(largest), gradient: meanOf(gradient, inputs) }),
   }
 }
 

@@ -85,8 +85,14 @@ export class Model {
    * A layer's activations are disposed of as soon as they have been used.
    *
    * @param tokens those that forward was given
+   * @param onInputs sees the gradient `[n·T, D]` of the embedded inputs of the n kept rows, which it does not own
    */
-  backward(tokens: Int32Array, activations: Activations, kept: Kept): Map<string, Tensor> {
+  backward(
+    tokens: Int32Array,
+    activations: Activations,
+    kept: Kept,
+    onInputs?: (gradient: Tensor2D) => void,
+  ): Map<string, Tensor> {
     const { config, kernels } = this
     const { sequences, length, layers, finalNorm } = activations
     const { rows } = kept
@@ -112,6 +118,7 @@ export class Model {
         assignByName(gradients, layerNames(i), weights)
         stream = input
       }
+      onInputs?.(stream)
       const inputs = windows(tokens, sequences, 0)
       const seen = rows ? tokensOfRows(rows, length).map((token) => inputs[token]) : inputs
       const embedding = embedBackward(kernels, stream, seen, config.vocabulary)

@@ -5,8 +5,8 @@ import { tidy } from '../backend/tidy.ts'
 import type { HeadActivations } from './head.ts'
 import { logitChunks } from './memory.ts'
 
-/** What can be asked of a prediction p: the sum of squares Σ p², or the entropy −Σ p ln p in nats. */
-export type PredictionStatistic = 'squares' | 'entropy'
+/** What can be asked of a prediction p: the sum of squares Σ p², the entropy −Σ p ln p in nats, or the largest of p. */
+export type PredictionStatistic = 'squares' | 'entropy' | 'largest'
 
 /** Smallest positive normal float: what is rarer adds nothing to an entropy, and zero has no logarithm. */
 const rarest = 2 ** -126
@@ -45,4 +45,5 @@ const statistics: Readonly<Record<PredictionStatistic, (probabilities: Tensor2D)
     const logarithms = tf.log(tf.maximum(probabilities, rarest))
     return tf.neg(tf.sum<Tensor1D>(tf.mul(probabilities, logarithms), 1))
   },
+  largest: (probabilities) => tf.max<Tensor1D>(probabilities, 1),
 }

@@ -1,6 +1,5 @@
-import { dispose } from '../backend/tidy.ts'
 import type { Forwarded } from '../messages.ts'
-import type { PredictionStatistic } from '../model/prediction.ts'
+import { readStatistic } from './losses.ts'
 
 /** What makes a token worth a gradient. p is the prediction, p_y its probability of the true token. */
 export const criteria = [
@@ -19,10 +18,10 @@ export type Score = (forwarded: Forwarded, losses: Float32Array) => Promise<Floa
 /** What gives the scores of a criterion; none where they are the losses. `excess` needs more than a forward pass. */
 export const scoring: Readonly<Record<Exclude<Criterion, 'excess'>, Score | undefined>> = {
   loss: undefined,
-  'gradient-norm': async (forwarded, losses) => gradientNorms(losses, await read(forwarded, 'squares')),
+  'gradient-norm': async (forwarded, losses) => gradientNorms(losses, await readStatistic(forwarded, 'squares')),
   'loss-gradient-norm': async (forwarded, losses) =>
-    product(losses, gradientNorms(losses, await read(forwarded, 'squares'))),
-  'entropy-loss': async (forwarded, losses) => product(losses, await read(forwarded, 'entropy')),
+    product(losses, gradientNorms(losses, await readStatistic(forwarded, 'squares'))),
+  'entropy-loss': async (forwarded, losses) => product(losses, await readStatistic(forwarded, 'entropy')),
   uncertainty: async (_, losses) => uncertainties(losses),
 }
 
@@ -53,16 +52,4 @@ function product(a: Float32Array, b: Float32Array): Float32Array {
   const products = new Float32Array(a.length)
   for (let i = 0; i < a.length; i++) products[i] = a[i] * b[i]
   return products
-}
-
-async function read(
-  { model, activations }: Forwarded,
-  statistic: PredictionStatistic,
-): Promise<Float32Array> {
-  const tensor = model.predictionStatistic(activations, statistic)
-  try {
-    return (await tensor.data()) as Float32Array
-  } finally {
-    dispose(tensor)
-  }
 }

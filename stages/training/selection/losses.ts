@@ -1,5 +1,7 @@
 import { UserError } from '../../../schemas/user-error.ts'
+import { dispose } from '../backend/tidy.ts'
 import type { Batch, Forwarded, Selection } from '../messages.ts'
+import type { PredictionStatistic } from '../model/prediction.ts'
 
 /**
  * The losses `[B·T]` of a forward pass, in nats.
@@ -11,6 +13,19 @@ export async function readLosses({ losses, batch }: Forwarded): Promise<Float32A
     if (!Number.isFinite(values[i])) throw divergence(values[i], Math.floor(i / batch.length), batch)
   }
   return values
+}
+
+/** A statistic of each of a forward pass's predictions `[B·T]`. */
+export async function readStatistic(
+  { model, activations }: Forwarded,
+  statistic: PredictionStatistic,
+): Promise<Float32Array> {
+  const tensor = model.predictionStatistic(activations, statistic)
+  try {
+    return (await tensor.data()) as Float32Array
+  } finally {
+    dispose(tensor)
+  }
 }
 
 function divergence(loss: number, row: number, { step, length, documents, corpus }: Batch): UserError {

@@ -25,12 +25,33 @@ describe('earlyCut', () => {
     [0.25, 0.5, [0]],
     [0.5, 0.1, []],
   ])('with share %d learned and %d of it cut leaves out %j', (learned, cut, expected) => {
-    expect([...earlyCut(early, late, { learned, cut })]).toEqual(expected)
+    expect([...earlyCut(early, { loss: late }, { learned, cut })]).toEqual(expected)
+  })
+
+  // Of the easier half 0, 2, 4 and 6, in falling order: certain 6, 0, 4, 2; in rising order of the gradient: 0, 4, 6, and
+  // of 2 none is known.
+  const largest = Float64Array.of(0.6, 1, 0.1, 1, 0.3, 1, 0.9, 1)
+  const gradient = Float64Array.of(1, 0, -NaN, 0, 2, 0, 3, 0)
+
+  it.each([
+    [{ certain: 0.5 }, [0]],
+    [{ certain: 0.75 }, [0, 4]],
+    [{ flat: 0.25 }, [0]],
+    [{ flat: 0.5 }, [0, 4]],
+    [{ certain: 0.25, flat: 0.75 }, []],
+  ])('leaves out only what %j has as well', (shares, expected) => {
+    const later = { loss: late, largest, gradient }
+    expect([...earlyCut(early, later, { learned: 0.5, cut: 0.5, ...shares })]).toEqual(expected)
+  })
+
+  it('takes a gradient that is not known for the largest', () => {
+    const later = { loss: late, gradient }
+    expect([...earlyCut(early, later, { learned: 0.5, cut: 0.999, flat: 0.75 })]).toEqual([0, 4, 6])
   })
 
   it('takes the later of equal documents for the one with the larger loss', () => {
     const same = new Float64Array(4).fill(2)
-    expect([...earlyCut(same, same, { learned: 0.5, cut: 0.5 })]).toEqual([1])
+    expect([...earlyCut(same, { loss: same }, { learned: 0.5, cut: 0.5 })]).toEqual([1])
   })
 })
 
@@ -105,6 +126,22 @@ describe('cut-early', () => {
     expect(sentences).toEqual([expect.stringContaining(`1 of the ${hashes.length - 1} documents`)])
     // Of the easier half of those that were read three times, document 0 has the largest loss in the third epoch.
     expect(kept).toEqual(hashes.slice(1))
+  })
+
+  it('asks for certainty and a flat loss where it is told to, and names a run that did not record them', async () => {
+    const signals = readings().map((reading, i) => ({
+      ...reading,
+      largest: 0.5,
+      gradient: i % hashes.length,
+    }))
+    await writeReadings(join(folder, 'signals'), signals)
+    const { batches } = run('signals', { cut: 0.5, flat: 0.1 })
+    const kept = (await collect(batches())).flatMap((batch) => [...documentHashes(batch)])
+    // The later loss falls with i but for document 3, and the gradient rises with it: the first tenth of the easier half.
+    expect(kept).toEqual(hashes.slice(5))
+    await expect(collect(run('whole', { certain: 0.5 }).batches())).rejects.toThrow(
+      /did not record what `certain`.*`early-cutting: true`/,
+    )
   })
 
   it('names a run that has too few epochs, none, or none of the documents', async () => {

@@ -12,9 +12,12 @@ import { order } from '../../../stages/curriculum/order.ts'
 import { pack } from '../../../stages/curriculum/pack.ts'
 import { readArrowFile } from '../../../stages/shards/arrow-file-reader.ts'
 import { openShards } from '../../../stages/shards/open-shards.ts'
-import { documentSums } from '../../../stages/training/document-sums.ts'
+import { backward } from '../../../stages/training/backward.ts'
+import { documentSums, type DocumentSums } from '../../../stages/training/document-sums.ts'
 import { forward } from '../../../stages/training/forward.ts'
-import type { Batch } from '../../../stages/training/messages.ts'
+import { jsonLines } from '../../../stages/training/json-lines.ts'
+import type { Batch, Forwarded, Gradients, Selected } from '../../../stages/training/messages.ts'
+import { ohem } from '../../../stages/training/ohem.ts'
 import { recordDynamics } from '../../../stages/training/record-dynamics.ts'
 import { makeShards, sentences } from '../curriculum/shards-fixture.ts'
 import { collect, streamOf } from '../shards/corpus.ts'
@@ -155,6 +158,82 @@ describe('record-dynamics', () => {
     await expect(run(join(folder, 'gap'), batches.slice(4))).rejects.toThrow(
       /dynamics\.jsonl` has whole lines up to batch 0 only, and the run goes on with batch 4/,
     )
+  })
+})
+
+describe('record-dynamics with early-cutting', () => {
+  /** What a small model's forward and backward passes over some batches write, kept rows chosen by `select`. */
+  async function runBoth(
+    to: string,
+    some: readonly Batch[],
+    select: (items: AsyncIterable<Forwarded>) => AsyncIterable<Forwarded | Selected>,
+    read?: (gradients: Gradients) => Promise<void>,
+  ) {
+    const forwarded = forward.run(
+      streamOf(some),
+      context(forward, { dim: 16, layers: 2, heads: 2, tied: false }),
+    )
+    const recorded = recordDynamics.run(forwarded, context(recordDynamics, { to, 'early-cutting': true }))
+    for await (const gradients of backward.run(select(recorded), context(backward, {})))
+      await read?.(gradients)
+    return collect(jsonLines<DocumentSums>(join(to, 'dynamics.jsonl')))
+  }
+  const all = (items: AsyncIterable<Forwarded>) => items
+
+  it('has the norm of the gradient by each input, as that of its row of the embedding says where a token comes once', async () => {
+    const [rows, length] = [2, 10]
+    const tokens = Int32Array.from({ length: rows * (length + 1) }, (_, i) => i)
+    const documents = tokens.map((i) => Math.floor(i / 4))
+    const batch = { ...batches[0], rows, length, tokens, documents }
+    const norms: number[] = []
+    const [{ record }] = await runBoth(join(folder, 'once'), [batch], all, async ({ gradients }) => {
+      const gradient = gradients.get('model.embed_tokens.weight') as tf.Tensor
+      const values = await gradient.data()
+      for (let row = 0; row < 22; row++)
+        norms.push(20 * Math.hypot(...values.subarray(16 * row, 16 * (row + 1))))
+    })
+    // Tokens 10 and 21 are targets only.
+    const inputs = [...tokens].filter((token) => token !== 10 && token !== 21)
+    expect(norms.filter((norm) => norm > 0)).toHaveLength(20)
+    expect(record.documents).toEqual([0, 1, 2, 3, 4, 5])
+    expect(record.inputs).toEqual([4, 4, 3, 4, 4, 1])
+    record.documents.forEach((document, i) => {
+      const own = inputs.filter((token) => documents[token] === document)
+      const sum = own.reduce((sum, token) => sum + norms[token], 0)
+      expect(Math.abs((record.gradient?.[i] as number) / sum - 1)).toBeLessThan(1e-5)
+    })
+  })
+
+  it('knows nothing of the gradients of rows that were left out, and the same as ever of the others', async () => {
+    const keep = { keep: 0.5, granularity: 'sequence' } as const
+    const select = (items: AsyncIterable<Forwarded>) => ohem.run(items, context(ohem, keep))
+    // Two documents in each of the four rows.
+    const documents = batches[0].documents.map((_, i) => 2 * Math.floor(i / 33) + Number(i % 33 > 16))
+    const some = [{ ...batches[0], documents }]
+    const [{ record: whole }] = await runBoth(join(folder, 'all-rows'), some, all)
+    const [{ record: half }] = await runBoth(join(folder, 'half'), some, select)
+    const inputs = half.inputs as readonly number[]
+    const places = [...half.documents.keys()].filter((i) => inputs[i] === whole.inputs?.[i])
+    expect(inputs.reduce((a, b) => a + b, 0)).toBe(64)
+    expect(places).toHaveLength(4)
+    for (const i of places) expect(half.gradient?.[i]).toBeCloseTo(whole.gradient?.[i] as number, 4)
+    expect({ ...half, inputs: 0, gradient: 0 }).toEqual({ ...whole, inputs: 0, gradient: 0 })
+  })
+
+  it('adds both to each reading, whole or gone on from an earlier batch', async () => {
+    const [to, resumed] = ['signals', 'signals-resumed'].map((name) => join(folder, name))
+    const before = tf.memory().numTensors
+    await runBoth(to, batches, all)
+    expect(tf.memory().numTensors).toBe(before)
+    await runBoth(resumed, batches.slice(0, 6), all)
+    await runBoth(resumed, batches.slice(4), all)
+    for (const name of ['dynamics.arrow', 'dynamics.jsonl'])
+      expect(await readFile(join(resumed, name))).toEqual(await readFile(join(to, name)))
+    const { largest, gradient, probability, ...columns } = await dynamicsIn(to)
+    expect(largest).toHaveLength(columns.hash.length)
+    // The true token is the likeliest one at most.
+    largest?.forEach((value, i) => expect(value).toBeGreaterThanOrEqual(probability[i]))
+    expect(Math.min(...(gradient as Float64Array))).toBeGreaterThan(0)
   })
 })
 

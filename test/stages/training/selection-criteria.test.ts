@@ -76,6 +76,7 @@ const sum = (values: Float64Array, term: (p: number) => number) => values.reduce
 const plain = {
   squares: (p: Float64Array) => sum(p, (x) => x * x),
   entropy: (p: Float64Array) => -sum(p, (x) => (x > 0 ? x * log(x) : 0)),
+  largest: (p: Float64Array) => p.reduce((a, b) => (a > b ? a : b)),
 }
 /** The criteria as their definitions say them, from a prediction and its true token. */
 const definitions = {
@@ -121,7 +122,7 @@ await onEveryBackend((backend) => {
     },
   )
 
-  test.each(['squares', 'entropy'] as const)(
+  test.each(['squares', 'entropy', 'largest'] as const)(
     'the %s of predictions hold over several chunks, and where a prediction is certain',
     async (statistic) => {
       const [count, dim, words] = [48, 3, 140_000]
