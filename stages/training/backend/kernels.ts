@@ -7,6 +7,17 @@ import { wasmKernels } from './wasm-kernels.ts'
 import { webgpuKernels } from './webgpu-kernels.ts'
 
 /**
+ * A softmax `[n, V]` as `powers` `[n, V]` times `shares` `[n, 1]`, which whoever makes a narrower product of the powers
+ * can multiply by later; none where the powers are the softmax itself.
+ */
+export interface Softmax {
+  readonly powers: Tensor2D
+  readonly shares?: Tensor2D
+  /** ln Σ e^z of each row of logits, `[n]`. */
+  readonly logSums: Tensor1D
+}
+
+/**
  * The few operations of a training step that differ between back ends, because one of them lacks the operation, has a
  * faster way to it, or does several in one go. Everything else is written once, on tfjs-core.
  * Results belong to the caller, or to the tidy that runs.
@@ -26,6 +37,10 @@ export interface Kernels {
    * tensors come as a tensor, made once.
    */
   gatherRows<T extends Tensor>(x: T, rows: Int32Array | Tensor1D): T
+  /** The softmax of each row of logits `[n, V]`. */
+  softmax(logits: Tensor2D): Softmax
+  /** σ·(1 − σ)·y, of the same shape as `sigmoid` σ and `y`. */
+  sigmoidGradient(sigmoid: Tensor2D, y: Tensor2D): Tensor2D
   /** `[count, C]`: row r is the sum of the rows i of `x` with `index[i]` = r. */
   sumRowsBy(index: Int32Array, x: Tensor2D, count: number): Tensor2D
   /** Euclidean norm of all tensors together. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
+import { portableSigmoidGradient, portableSoftmax } from './portable-kernels.ts'
 import { tidy } from './tidy.ts'
 import { emptyTensor, memoryOf } from './wasm-memory.ts'
 import { memoryNorm, memoryOptimizer } from './wasm-optimizer.ts'
@@ -16,6 +17,8 @@ export function wasmKernels(): Kernels {
     batchMatMul,
     complexProduct,
     gatherRows,
+    softmax: portableSoftmax,
+    sigmoidGradient: portableSigmoidGradient,
     sumRowsBy,
     globalNorm: memoryNorm,
     optimizer: memoryOptimizer,

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from './kernels.ts'
+import { portableSigmoidGradient, portableSoftmax } from './portable-kernels.ts'
 import { portableNorm } from '../optimizers/portable-norm.ts'
 import { portableOptimizer } from '../optimizers/portable-optimizer.ts'
 import { tidy } from './tidy.ts'
@@ -13,6 +14,8 @@ export function webgpuKernels(): Kernels {
     batchMatMul,
     complexProduct,
     gatherRows,
+    softmax: portableSoftmax,
+    sigmoidGradient: portableSigmoidGradient,
     sumRowsBy,
     optimizer: portableOptimizer,
     globalNorm: portableNorm,

@@ -1,15 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
-import type { Kernels } from '../backend/kernels.ts'
+import type { Kernels, Softmax } from '../backend/kernels.ts'
 import { tidy } from '../backend/tidy.ts'
 import { logitChunks } from './memory.ts'
 
 export interface HeadActivations {
   /** Input of the head, `[N, D]`. */
   readonly hidden: Tensor2D
-  /** By chunk of tokens, `[n, V]` probabilities of each next token; absent where they are made again. */
-  readonly probabilities?: Tensor2D[]
+  /** By chunk of n tokens, the prediction of each next token `[n, V]`; absent where they are made again. */
+  readonly predictions?: readonly Prediction[]
 }
+
+export type Prediction = Pick<Softmax, 'powers' | 'shares'>
 
 /**
  * Cross-entropy of a linear head, in chunks of tokens, so that logits `[N, V]` are never held whole.
@@ -20,7 +22,7 @@ export interface HeadActivations {
  * @param hidden `[N, D]`; it becomes part of the activations
  * @param matrix `[V, D]`
  * @param targets `[N]`
- * @param keep whether the activations hold the probabilities
+ * @param keep whether the activations hold the predictions
  * @returns losses `[N]` in nats
  */
 export function head(
@@ -34,19 +36,14 @@ export function head(
     const chunks = ranges(logitChunks(hidden.shape[0], matrix.shape[0])).map(([start, end]) =>
       tidy(() => {
         const logits = kernels.matMul(rowsBetween(hidden, start, end), matrix, false, true)
-        const probabilities = tf.softmax(logits)
-        // The likeliest token has a logit m and a probability e^m / Σ e^z, never too small for its logarithm.
-        const logSums: Tensor1D = tf.sub(
-          tf.max<Tensor1D>(logits, 1),
-          tf.log(tf.max<Tensor1D>(probabilities, 1)),
-        )
-        return { logSums, ...(keep && { probabilities }) }
+        const { logSums, ...prediction } = kernels.softmax(logits)
+        return { logSums, ...(keep && { prediction }) }
       }),
     )
     const targetLogits = tf.sum(tf.mul(hidden, kernels.gatherRows(matrix, targets)), 1)
     const losses: Tensor1D = tf.sub(tf.concat1d(chunks.map(({ logSums }) => logSums)), targetLogits)
-    const probabilities = chunks.flatMap(({ probabilities }) => probabilities ?? [])
-    return { losses, activations: { hidden, ...(keep && { probabilities }) } }
+    const predictions = chunks.flatMap(({ prediction }) => prediction ?? [])
+    return { losses, activations: { hidden, ...(keep && { predictions }) } }
   })
 }
 
@@ -59,7 +56,7 @@ export function head(
  */
 export function headBackward(
   kernels: Kernels,
-  { hidden, probabilities }: HeadActivations,
+  { hidden, predictions }: HeadActivations,
   matrix: Tensor2D,
   targets: Int32Array,
   kept: Int32Array | undefined,
@@ -73,7 +70,7 @@ export function headBackward(
     // Tokens are weighted where they are D wide rather than V.
     const weighted: Tensor2D = tf.mul(keptHidden, column)
     const ends = logitChunks(hidden.shape[0], vocabulary)
-    const chunks = probabilities
+    const chunks = predictions
       ? ranges(ends.map((end) => (kept ? lowerBound(kept, end) : end)))
       : ranges(logitChunks(keptHidden.shape[0], vocabulary))
 
@@ -84,11 +81,11 @@ export function headBackward(
       if (start === end) return
       const before = weightedSums
       const [rows, sums] = tidy(() => {
-        const chunk = probabilities
-          ? keptRows(kernels, probabilities[i], kept?.subarray(start, end), ends[i - 1] ?? 0)
-          : tf.softmax(kernels.matMul(rowsBetween(keptHidden, start, end), matrix, false, true))
-        const own = kernels.matMul(rowsBetween(weighted, start, end), chunk, true)
-        return [kernels.matMul(chunk, matrix), before ? tf.add<Tensor2D>(before, own) : own]
+        const { powers, shares } = predictions
+          ? keptRows(kernels, predictions[i], kept?.subarray(start, end), ends[i - 1] ?? 0)
+          : kernels.softmax(kernels.matMul(rowsBetween(keptHidden, start, end), matrix, false, true))
+        const own = kernels.matMul(shared(rowsBetween(weighted, start, end), shares), powers, true)
+        return [shared(kernels.matMul(powers, matrix), shares), before ? tf.add<Tensor2D>(before, own) : own]
       })
       before?.dispose()
       expected.push(rows)
@@ -105,13 +102,24 @@ export function headBackward(
   })
 }
 
+/** Each row of `x` times its share. */
+function shared(x: Tensor2D, shares: Tensor2D | undefined): Tensor2D {
+  return shares ? tf.mul(x, shares) : x
+}
+
 /** The rows of a chunk that are among the kept tokens; all of them are no copy. */
-function keptRows(kernels: Kernels, chunk: Tensor2D, kept: Int32Array | undefined, first: number): Tensor2D {
-  if (!kept || kept.length === chunk.shape[0]) return chunk
-  return kernels.gatherRows(
-    chunk,
-    kept.map((token) => token - first),
-  )
+function keptRows(
+  kernels: Kernels,
+  { powers, shares }: Prediction,
+  kept: Int32Array | undefined,
+  first: number,
+): Prediction {
+  if (!kept || kept.length === powers.shape[0]) return { powers, ...(shares && { shares }) }
+  const rows = kept.map((token) => token - first)
+  return {
+    powers: kernels.gatherRows(powers, rows),
+    ...(shares && { shares: kernels.gatherRows(shares, rows) }),
+  }
 }
 
 function rowsBetween(x: Tensor2D, start: number, end: number): Tensor2D {

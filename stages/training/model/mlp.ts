@@ -43,8 +43,8 @@ export function mlpBackward(
     const { silu, slope } = tidy(() => {
       const sigmoid = tf.sigmoid(gate)
       const silu: Tensor2D = tf.mul(gate, sigmoid)
-      // The slope of silu = g·σ(g) is σ + g·σ·(1 − σ) = σ + silu − silu·σ.
-      return { silu, slope: tf.add<Tensor2D>(sigmoid, tf.sub(silu, tf.mul(silu, sigmoid))) }
+      // The slope of silu = g·σ(g) is σ + g·σ·(1 − σ).
+      return { silu, slope: tf.add<Tensor2D>(sigmoid, kernels.sigmoidGradient(sigmoid, gate)) }
     })
     const down = tidy(() => kernels.matMul(gradient, tf.mul(silu, up), true))
     const productGradient = kernels.matMul(gradient, weights.down)

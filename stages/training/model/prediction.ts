@@ -19,7 +19,7 @@ const rarest = 2 ** -126
  */
 export function predictionStatistic(
   kernels: Kernels,
-  { hidden, probabilities }: HeadActivations,
+  { hidden, predictions }: HeadActivations,
   matrix: Tensor2D,
   statistic: PredictionStatistic,
 ): Tensor1D {
@@ -29,9 +29,10 @@ export function predictionStatistic(
     const chunks = logitChunks(tokens, matrix.shape[0]).map((end, i) =>
       tidy(() => {
         const rows = tf.slice2d(hidden, [start, 0], [end - start, dim])
-        const chunk = probabilities?.[i] ?? tf.softmax(kernels.matMul(rows, matrix, false, true))
+        const { powers, shares } =
+          predictions?.[i] ?? kernels.softmax(kernels.matMul(rows, matrix, false, true))
         start = end
-        return statistics[statistic](chunk)
+        return statistics[statistic](shares ? tf.mul(powers, shares) : powers)
       }),
     )
     return tf.concat1d(chunks)

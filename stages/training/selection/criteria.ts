@@ -18,7 +18,8 @@ export type Score = (forwarded: Forwarded, losses: Float32Array) => Promise<Floa
 /** What gives the scores of a criterion; none where they are the losses. `excess` needs more than a forward pass. */
 export const scoring: Readonly<Record<Exclude<Criterion, 'excess'>, Score | undefined>> = {
   loss: undefined,
-  'gradient-norm': async (forwarded, losses) => gradientNorms(losses, await readStatistic(forwarded, 'squares')),
+  'gradient-norm': async (forwarded, losses) =>
+    gradientNorms(losses, await readStatistic(forwarded, 'squares')),
   'loss-gradient-norm': async (forwarded, losses) =>
     product(losses, gradientNorms(losses, await readStatistic(forwarded, 'squares'))),
   'entropy-loss': async (forwarded, losses) => product(losses, await readStatistic(forwarded, 'entropy')),

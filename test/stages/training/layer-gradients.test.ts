@@ -167,7 +167,7 @@ await onEveryBackend((backend) => {
     const kept = Int32Array.from({ length: 300 }, (_, i) => 6 * i + (i % 3))
     const weights = new Float32Array(300).fill(1 / 300)
     const whole = head(kernels(), hidden, matrix, targets, true)
-    expect(whole.activations.probabilities?.length).toBeGreaterThan(1)
+    expect(whole.activations.predictions?.length).toBeGreaterThan(1)
     const held = headBackward(kernels(), whole.activations, matrix, targets, kept, weights)
     const remade = headBackward(kernels(), { hidden }, matrix, targets, kept, weights)
     const rows = kernels().gatherRows(hidden, kept)
@@ -178,7 +178,7 @@ await onEveryBackend((backend) => {
       kept.map((i) => targets[i]),
       true,
     )
-    expect(alone.activations.probabilities).toHaveLength(1)
+    expect(alone.activations.predictions).toHaveLength(1)
     expect(relativeError(alone.losses, tf.gather(whole.losses, tf.tensor1d(kept, 'int32')))).toBeLessThan(
       1e-5,
     )
