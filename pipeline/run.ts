@@ -38,6 +38,7 @@ export interface RunSummary {
  * What the sink already has is not made again.
  */
 export async function run(graph: Graph, options: RunOptions): Promise<RunSummary> {
+  for (const remark of remarksOn(graph)) options.log(remark)
   const cut = findCut(graph)
   if (!cut) {
     const identities = await identitiesIn(graph.nodes)
@@ -70,6 +71,11 @@ export async function run(graph: Graph, options: RunOptions): Promise<RunSummary
   await stage.finished?.(context)
   const completed = todo.filter(({ kept }) => kept.documents || kept.columns.length > 0).length
   return { units: own.length, reused: own.length - todo.length, completed }
+}
+
+/** What whoever runs the graph should know of it, such as that it runs code of their own. */
+export function remarksOn({ nodes }: Graph): string[] {
+  return nodes.flatMap(({ stage, options }) => (stage.remarks?.(options) ?? []).map(({ message }) => message))
 }
 
 /** What there is of each unit, and what would run; nothing is changed. Undefined where the graph is not cut. */

@@ -67,7 +67,7 @@ export function placeOf(
     rank >= worldSize
   ) {
     throw new UserError(
-      `Process ${rank} of ${worldSize} (${source}) cannot be: --rank is from 0 to one less than --world-size.`,
+      `Process ${rank} of ${worldSize} (${source}) cannot be: --rank is from 0 to one less than --world-size. Number the tasks of an array from 0, or give --rank.`,
     )
   }
   return worldSize === 1 ? undefined : { rank, worldSize, source }

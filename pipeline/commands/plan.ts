@@ -2,6 +2,7 @@ import type { Argv, CommandModule } from 'yargs'
 import { loadGraph } from '../graph/load.ts'
 import type { Assignment } from '../graph/parse.ts'
 import { renderYaml } from '../graph/render.ts'
+import { remarksOn } from '../run.ts'
 import { planReport } from './plan-report.ts'
 import { withCounts } from './ngram-counting.ts'
 import { scoreFlags, scoreGraph } from './score-flags.ts'
@@ -37,9 +38,7 @@ async function show({
   assignments: readonly Assignment[]
 }): Promise<void> {
   const graph = await loadGraph(file, assignments)
-  for (const { stage, options } of graph.nodes) {
-    for (const { message } of stage.remarks?.(options) ?? []) process.stderr.write(`${message}\n`)
-  }
+  for (const remark of remarksOn(graph)) process.stderr.write(`${remark}\n`)
   process.stdout.write(renderYaml(graph))
   for (const line of await planReport(graph)) process.stdout.write(`# ${line}\n`)
 }

@@ -5,8 +5,10 @@ import { keepRatio, type KeepRatioSchedule, keepRatios } from '../../stages/trai
 import { learningRate, type LearningRate } from '../../stages/training/schedules/learning-rate.ts'
 import { type ShapeName, shapes } from '../../stages/training/schedules/learning-rates/shapes.ts'
 import { openShare, pacingCurves, pacings } from '../../stages/training/schedules/pacing.ts'
+import { sequenceLength } from '../../stages/training/schedules/sequence-length.ts'
 import { type SLossForm, sLossForms } from '../../stages/training/schedules/s-loss.ts'
 import type { Plot, Point } from '../plot/plot.ts'
+import { averageSchedules } from './averages.ts'
 import { mixtures } from './mixtures.ts'
 import type { Schedule } from './schedule.ts'
 import { yamlOf } from './stage-yaml.ts'
@@ -39,6 +41,7 @@ export function catalogue(): Schedule[] {
       yaml: yamlOf('order', { order: 'phases', pacing: name }),
       plot: curve('open share', (t) => openShare(name, t)),
     })),
+    sequenceLengths(),
     ...mixtures(),
     ...entries<ShapeName, (typeof shapes)[ShapeName]>(shapes).map(
       ([name, { summary, formula, source, final, options }]) => {
@@ -62,6 +65,9 @@ export function catalogue(): Schedule[] {
         }
       },
     ),
+    rewarming(),
+    ...averageSchedules(),
+    ...keepRatiosOfOnesOwn(),
     ...entries<keyof typeof keepRatios, { summary: string; source: string; points: readonly Point[] }>(
       keepRatios,
     ).map(([name, { summary, source, points }]) => ({
@@ -89,6 +95,68 @@ export function catalogue(): Schedule[] {
         },
       }),
     ),
+  ]
+}
+
+function sequenceLengths(): Schedule {
+  const [length, tokens] = [512, 16_384]
+  const grow = { from: 64, until: 0.5, pacing: 'linear' } as const
+  return {
+    kind: 'sequence-length',
+    name: 'grow',
+    summary: `Short sequences first. Drawn from ${grow.from} to ${length} tokens, in batches of ${tokens}.`,
+    formula:
+      'the longest that divides the tokens of a batch, of at most from + (length − from) · pacing(t / until)',
+    source: 'arXiv 2108.06084',
+    yaml: yamlOf('pack', { rows: tokens / length, length, grow }),
+    plot: curve('share of the full length', (t) => sequenceLength(grow, length, tokens, t) / length),
+  }
+}
+
+/** What a run that goes on with another corpus begins with. */
+function rewarming(): Schedule {
+  const options = { schedule: 'cosine', 'warm-up': pictureRun.warmUp, 'warm-up-from': 0.1 } as const
+  return {
+    kind: 'learning-rate',
+    name: 're-warming',
+    summary: 'A warm-up that begins where the run before it ended, for going on with new text.',
+    formula:
+      '(w + (1 − w)·t/T_w) up to the T_w-th step, w the share of the peak in `warm-up-from`; then the schedule',
+    source: 'arXiv 2403.08763',
+    yaml: yamlOf('optimize', options),
+    plot: learningRatePlot({ peak: pictureRun.peak, ...options }, pictureRun.steps, pictureRun),
+  }
+}
+
+function keepRatiosOfOnesOwn(): Schedule[] {
+  const piecewise = {
+    piecewise: [
+      [0, 1],
+      [0.3, 0.5],
+      [0.9, 0.5],
+      [0.9, 1],
+      [1, 1],
+    ],
+  } as const
+  return [
+    {
+      kind: 'keep-ratio',
+      name: 'constant',
+      summary: 'The same share at any time, as `--ohem-ratio` has it.',
+      formula: 'r',
+      source: 'arXiv 1604.03540, OHEM',
+      yaml: yamlOf('ohem', { keep: 0.5 }),
+      plot: keepRatioPlot(0.5),
+    },
+    {
+      kind: 'keep-ratio',
+      name: 'piecewise',
+      summary: 'Straight lines between points of your own; two at one t are a jump.',
+      formula: 'r_i + (r_(i+1) − r_i)(t − t_i)/(t_(i+1) − t_i) between two points',
+      source: 'gradus',
+      yaml: yamlOf('ohem', { keep: piecewise }),
+      plot: keepRatioPlot(piecewise),
+    },
   ]
 }
 

@@ -46,8 +46,6 @@ export async function arrange(
   const deal = (lengths: Lengths, tokens: number, seed: number, source?: string) =>
     order.arrange(lengths, tokens, seed, settingsFor(lengths.length, options, source))
   const inCorpusOrder = order.ignoresDifficulty === true
-  // Before anything is sorted.
-  if (!sources) settingsFor(scores.count, options)
   if (scores.scratch && !sources) {
     const workspace = { scratch: scores.scratch, memory, signal }
     const metrics = weightedMetrics(weights, scores)
@@ -76,6 +74,12 @@ function placedSources(sources: readonly SourceShare[], documents: Uint32Array):
     if (source >= 0) places[source][filled[source]++] = place
   })
   return sources.map(({ name, share }, source) => ({ name, share, places: places[source] }))
+}
+
+/** @throws UserError where the order cuts the documents, or those of a source, into more pieces than there are. */
+export function checkPieces(count: number, options: OrderOptions, sources?: readonly SourceShare[]): void {
+  if (!sources) settingsFor(count, options)
+  for (const { name, documents } of sources ?? []) settingsFor(documents.length, options, name)
 }
 
 /** @throws UserError where the order cuts the documents into more pieces than there are. */

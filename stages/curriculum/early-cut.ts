@@ -1,6 +1,6 @@
 import { argsort } from './argsort.ts'
 
-/** Shares in (0, 1] that decide what is cut; what is left out decides nothing. */
+/** Shares in (0, 1) that decide what is cut; what is left out decides nothing. */
 export interface EarlyCut {
   /** Of all documents, those with the smallest early loss: they were learned early. */
   readonly learned: number

@@ -9,10 +9,11 @@ import { shardsFolder } from '../../schemas/shard.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { dynamicsMetrics } from '../../scoring/training-dynamics.ts'
 import { rehearsedFile } from '../derived-file.ts'
+import { metricNames as builtInMetrics } from '../shards/metric-entries.ts'
 import { openShards, type Shards } from '../shards/open-shards.ts'
 import { removeAbandoned } from '../shared-partials.ts'
 import { defineStage, type StageContext } from '../stage.ts'
-import { arrange, difficultyBy, inMemory, type OrderPlan } from './arrange.ts'
+import { arrange, checkPieces, difficultyBy, inMemory, type OrderPlan } from './arrange.ts'
 import { emptyColumns, orderBatches } from './arrangement.ts'
 import { collectScores, type Scores, totalTokens } from './collect-scores.ts'
 import { readSources } from './document-sources.ts'
@@ -116,6 +117,7 @@ async function wantedOrder(
     const measured = await withAbilities(options, scores, weights)
     const effective = { ...effectiveOptions(measured, weights), tokens }
     const sources = options.mixture && (await sourcesOf(opened, scores, options.mixture, context))
+    checkPieces(scores.count, measured, sources)
     const path = join(shards, 'orders', `${orderKey(scores, effective, sources)}.arrow`)
     return {
       ...{ path, shards, scores, weights, options: measured, effective, tokens, sources },
@@ -186,11 +188,19 @@ function chooseMetrics(schema: Schema, options: OrderOptions): Readonly<Record<s
     const folder = shardsFolder(schema)
     throw new UserError(
       `The shards in \`${folder}\` have ${available.join(', ') || 'no metric'}, but not ${missing.join(', ')}. ` +
-        `Add what is missing with \`npm run pipeline -- score --input FILES --out ${folder} --metrics ${[...available, ...missing].join(',')}\`, ` +
-        'or name other metrics in `difficulty`.',
+        `${howToAdd(missing, available, folder)}, or name other metrics in \`difficulty\`.`,
     )
   }
   return weights
+}
+
+/** A metric that comes with gradus is asked for by its name, and any other one by the file that it is in. */
+function howToAdd(missing: readonly string[], available: readonly string[], folder: string): string {
+  const unknown = missing.filter((name) => !builtInMetrics.includes(name))
+  const wanted = missing.map((name) => (unknown.includes(name) ? 'FILE' : name))
+  const command = `npm run pipeline -- score --input FILES --out ${folder} --metrics ${[...available, ...wanted].join(',')}`
+  if (unknown.length === 0) return `Add what is missing with \`${command}\``
+  return `None of gradus's own metrics, ${builtInMetrics.join(', ')}, is called ${unknown.join(' or ')}: add one of yours with the file that it is in, \`${command}\``
 }
 
 /** Equal keys mean equal orders: the options and all that is ordered, but no path and no time. */

@@ -48,7 +48,9 @@ export const pack = defineStage({
   // eslint-disable-next-line require-yield -- batches are made from what the order holds
   async *rehearse(ordered, { options, log }) {
     for await (const batch of ordered) {
-      checkBudget(orderReport(batch.schema).tokens, options)
+      const report = orderReport(batch.schema)
+      checkBudget(report.tokens, options)
+      if (sampledMixture(report)) folderForSampled(options)
       const { path, state } = await stateOfShardTokens(await openShards(shardsFolder(batch.schema)))
       return log(rehearsedFile(path, state, 'the tokens of these shards'))
     }
@@ -68,6 +70,8 @@ export const pack = defineStage({
           const report = orderReport(batch.schema)
           tokens = report.tokens
           ucb = sampledMixture(report)
+          // Before the tokens are laid out.
+          if (ucb) folderForSampled(options)
           layout = emptyLayout(report.documents)
           places = { parts: new Uint32Array(report.documents), rows: new Uint32Array(report.documents) }
           shards = await openShardTokens(await openShards(shardsFolder(batch.schema)), signal, log)
@@ -112,26 +116,28 @@ function sampledMixture({ options }: OrderReport): SampledMixture | undefined {
   return mixture?.ucb && { ...mixture.ucb, seed }
 }
 
-/** @throws UserError where there is no folder for what the run learns of its sources. */
 async function openSampled(
   { seed, ...settings }: SampledMixture,
   { phases, starts }: StreamLayout,
   stream: PackedStream,
-  { to, from }: z.output<typeof options>,
+  packing: z.output<typeof options>,
   first: number,
 ): Promise<SampledRows> {
-  if (to === undefined) {
-    throw new UserError(
-      'A mixture by `ucb` writes down what its batches came to: give `pack` the folder of the run, as `to`.',
-    )
-  }
+  const to = folderForSampled(packing)
   // The phase of a document is its source, and sources lie one behind the other.
   const laneStarts = Array.from(starts.subarray(0, phases.length)).filter(
     (_, i) => i === 0 || phases[i] !== phases[i - 1],
   )
   const sampler = new SourceSampler(laneStarts.length, seed, settings)
   const shapeOf = (step: number) => stream.shapeOf(step)
-  return SampledRows.open({ to, starts: laneStarts, sampler, shapeOf }, from, first)
+  return SampledRows.open({ to, starts: laneStarts, sampler, shapeOf }, packing.from, first)
+}
+
+function folderForSampled({ to }: z.output<typeof options>): string {
+  if (to !== undefined) return to
+  throw new UserError(
+    'A mixture by `ucb` writes down what its batches came to: give `pack` the folder of the run, as `to`.',
+  )
 }
 
 /** @throws UserError where the tokens of an order do not make up a batch. */

@@ -7,7 +7,8 @@ import type { NgramCounts, NgramOrder } from '../../scoring/ngram-counts.ts'
 import { interpolations, ngramPerplexityMetric } from '../../scoring/ngram-perplexity.ts'
 import { loadOwnMetric, type OwnMetric } from './own-metric.ts'
 
-const names = [...metrics.map(({ name }) => name), 'ngram-perplexity']
+/** Of the metrics that come with gradus. */
+export const metricNames = [...metrics.map(({ name }) => name), 'ngram-perplexity']
 
 /** Options of the metrics that have some. */
 const options = {
@@ -26,7 +27,7 @@ const options = {
 /** An entry of `metrics`: a metric's name, a map from its name to its options, or the path of a file of the user's. */
 export const metricEntry = z.union(
   [
-    z.enum(names),
+    z.enum(metricNames),
     z.strictObject({ mtld: options.mtld }),
     z.strictObject({ 'ngram-perplexity': options['ngram-perplexity'] }),
     z.string().regex(/\.m?js$/, { abort: true }),
@@ -60,7 +61,8 @@ export async function chooseMetrics(
 ): Promise<ChosenMetric[]> {
   const chosen = await Promise.all(entries.map((entry) => choose(entry, openCounts)))
   chosen.forEach(({ metric: { name }, file }, index) => {
-    const isTaken = names.includes(name) || chosen.findIndex(({ metric }) => metric.name === name) !== index
+    const isTaken =
+      metricNames.includes(name) || chosen.findIndex(({ metric }) => metric.name === name) !== index
     if (file === undefined || !isTaken) return
     throw new UserError(
       `The metric in \`${file}\` is called \`${name}\`, and so is another one: give it a name of its own.`,
@@ -93,9 +95,9 @@ function builtIn(entry: MetricEntry, openCounts: OpenCounts): Metric {
   return ngramPerplexityMetric(chosen, () => openCounts(chosen.order))
 }
 
-/** The file of the user's that an entry names. */
+/** The file of the user's that an entry metricNames. */
 export function ownFile(entry: MetricEntry): string | undefined {
-  return typeof entry === 'string' && !names.includes(entry) ? entry : undefined
+  return typeof entry === 'string' && !metricNames.includes(entry) ? entry : undefined
 }
 
 /** Whether an entry, checked or not, is measured against counts over the corpus. */
@@ -116,13 +118,13 @@ export function columnNames(entries: readonly MetricEntry[]): string[] {
 }
 
 function mistakeIn(entry: unknown): string {
-  const known = `use one of ${names.join(', ')}, or the path of a file (.js, .mjs) with a metric of your own`
+  const known = `use one of ${metricNames.join(', ')}, or the path of a file (.js, .mjs) with a metric of your own`
   if (typeof entry === 'string') return `there is no metric "${entry}"; ${known}`
   const [name, ...others] = isMap(entry) ? Object.keys(entry) : []
   if (name === undefined || others.length > 0) {
     return `an entry is a metric's name, or a map of one name to its options, as in {mtld: {preset: lexicalrichness}}; ${known}`
   }
-  if (!names.includes(name)) return `there is no metric "${name}"; ${known}`
+  if (!metricNames.includes(name)) return `there is no metric "${name}"; ${known}`
   if (!Object.hasOwn(options, name)) return `${name} has no options; write its name alone`
   const result = options[name as keyof typeof options].safeParse((entry as Record<string, unknown>)[name])
   const [issue] = result.error?.issues ?? []

@@ -20,15 +20,28 @@ export async function readInputGradients(
 ): Promise<Float32Array> {
   try {
     const values = (await norms.data()) as Float32Array
-    // Losses weigh 1/N each where all N are kept, and differently after each selection: here they weigh 1 in the mean.
-    const scale = kept.weights.length / kept.weights.reduce((sum, weight) => sum + weight, 0)
+    const scales = scalesOf(rows, length, kept)
     const all = new Float32Array(rows * length).fill(NaN)
     values.forEach((value, i) => {
-      const row = Math.floor(i / length)
-      all[(kept.rows?.[row] ?? row) * length + (i % length)] = value * scale
+      const place = Math.floor(i / length)
+      const row = kept.rows?.[place] ?? place
+      if (Number.isFinite(scales[row])) all[row * length + (i % length)] = value * scales[row]
     })
     return all
   } finally {
     norms.dispose()
   }
+}
+
+/** `[B]`: what makes the mean weight of a row's kept losses 1, whatever they weigh in the step; infinite for none. */
+function scalesOf(rows: number, length: number, { weights, rows: kept, tokens }: Kept): Float64Array {
+  const counts = new Float64Array(rows)
+  const sums = new Float64Array(rows)
+  weights.forEach((weight, i) => {
+    const place = Math.floor(i / length)
+    const row = tokens ? Math.floor(tokens[i] / length) : (kept?.[place] ?? place)
+    counts[row]++
+    sums[row] += weight
+  })
+  return counts.map((count, row) => count / sums[row])
 }

@@ -77,8 +77,8 @@ export interface Forwarded {
 }
 
 /**
- * Takes in, of every input `[B·T]`, the norm of the gradient by its embedding, of the sum of the kept losses, each with
- * its share of the weight; NaN in rows that backward did not come to.
+ * Takes in, of every input `[B·T]`, the norm of the gradient by its embedding, of the sum of its row's kept losses; NaN in
+ * rows of which none was kept, or none with a weight.
  */
 export type OnInputGradients = (norms: Float32Array) => Promise<void>
 

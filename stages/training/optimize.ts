@@ -3,7 +3,9 @@ import type { StepRecord } from '../../schemas/run-record.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { defineStage } from '../stage.ts'
 import { dispose } from './backend/tidy.ts'
+import { documentsOf } from './batch-documents.ts'
 import { GradientSum } from './gradient-sum.ts'
+import type { Batch } from './messages.ts'
 import type { Model } from './model/model.ts'
 import { checkGroups } from './optimizers/groups.ts'
 import type { Optimizer } from './optimizers/optimizer.ts'
@@ -46,7 +48,7 @@ export const optimize = defineStage({
   accepts: ['gradients'],
   emits: 'steps',
   options,
-  async *run(items, { options, signal, stats }) {
+  async *run(items, { options, signal, stats, log }) {
     const { peak = peakOf(options), accumulate, clip, resume } = options
     const rate: LearningRate = { ...options, peak }
     const sum = new GradientSum()
@@ -60,6 +62,11 @@ export const optimize = defineStage({
           let waitedMs = 0
           if (!optimizer) {
             const waitingSince = performance.now()
+            if (rate['warm-up'] > steps) {
+              log(
+                `The learning rate never comes to its peak: its warm-up is ${rate['warm-up']} steps, and the run has ${steps}. Lower \`warm-up\` of \`optimize\`.`,
+              )
+            }
             const settings = optimizerSettings(options)
             checkGroups(settings.groups, model.parameters)
             optimizer = model.kernels.optimizer(model.parameters, settings)
@@ -79,7 +86,7 @@ export const optimize = defineStage({
           const gradientNorm = sum.scale * (await model.kernels.globalNorm(sum.gradients.values()))
           // A run that is aborted disposes of its tensors, perhaps while the norm was being read.
           signal.throwIfAborted()
-          if (!Number.isFinite(gradientNorm)) throw divergence(gradientNorm, step)
+          if (!Number.isFinite(gradientNorm)) throw divergence(gradientNorm, step, batch)
           const now = learningRate(rate, step, steps, { rows: batch.rows * accumulate, length: batch.length })
           optimizer.update(sum.gradients, now, sum.scale * Math.min(1, clip / gradientNorm))
           const stepMs = performance.now() - sum.startedAt - waitedMs
@@ -112,8 +119,9 @@ async function restore(optimizer: Optimizer, model: Model, checkpoint: string) {
   return { updates, record }
 }
 
-function divergence(norm: number, step: number): UserError {
+function divergence(norm: number, step: number, batch: Batch): UserError {
   return new UserError(
-    `The gradient's norm is ${norm} in step ${step}: training diverged. Lower \`peak\` of \`optimize\`, or raise its \`warm-up\`.`,
+    `The gradient's norm is ${norm} in step ${step}: training diverged. Its last batch, ${batch.step}, holds ${documentsOf(batch)}. ` +
+      'Checkpoints written so far stay. Lower `peak` of `optimize`, or raise its `warm-up`, and begin a new run.',
   )
 }

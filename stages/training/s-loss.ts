@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { defineStage } from '../stage.ts'
-import type { Forwarded, Selected, Selection } from './messages.ts'
+import type { Forwarded, Selection } from './messages.ts'
 import { type SLossForm, sLossForms } from './schedules/s-loss.ts'
-import { everything, mean, readLosses } from './selection/losses.ts'
+import { everything, readLosses } from './selection/losses.ts'
 
 const forms = Object.keys(sLossForms) as SLossForm[]
 
@@ -21,40 +21,32 @@ export const sLoss = defineStage({
   }),
   async *run(items, { options: { form } }) {
     for await (const item of items) {
-      const losses = await readLosses(item)
-      yield { ...item, selection: weighted(item, losses, form) }
+      const selection = 'selection' in item ? item.selection : everything(await readLosses(item))
+      yield { ...item, selection: weighted(item, selection, form) }
     }
   },
 })
 
 /**
  * The selection, its weights multiplied by α(h, s). Where α is below zero, as `steep` has it for the easiest text
- * early on, it is taken as zero: a step down such a loss would push up the loss of easy text without end.
- *
- * @param losses `[B·T]` in nats
+ * early on, it is taken as zero: a step down such a loss would push up the loss of easy text without end. What weighs
+ * nothing counts as kept all the same, in the record and in the mean of several batches.
  */
 export function weighted(
-  item: Pick<Forwarded | Selected, 'batch'> & { readonly selection?: Selection },
-  losses: Float32Array,
+  { batch }: Pick<Forwarded, 'batch'>,
+  selection: Selection,
   form: SLossForm,
 ): Selection {
-  const { batch, selection = everything(losses) } = item
   const { length, hardness, step, steps } = batch
   const alphas = hardness.map((h) => Math.max(0, sLossForms[form].alpha(h, step / steps)))
   const { tokens, rows, weights } = selection
-  const kept: number[] = []
-  const changed = weights.map((weight, i) => {
-    // A kept row has all of its tokens, unless tokens are named.
-    const row = Math.floor(i / length)
-    const token = tokens?.[i] ?? (rows?.[row] ?? row) * length + (i % length)
-    const alpha = alphas[Math.floor(token / length)]
-    if (weight * alpha > 0) kept.push(token)
-    return weight * alpha
-  })
   return {
     ...selection,
-    weights: changed,
-    keptFraction: kept.length / losses.length,
-    keptLoss: kept.length === 0 ? 0 : mean(losses, Int32Array.from(kept)),
+    weights: weights.map((weight, i) => {
+      // A kept row has all of its tokens, unless tokens are named.
+      const row = Math.floor(i / length)
+      const inBatch = tokens ? Math.floor(tokens[i] / length) : (rows?.[row] ?? row)
+      return weight * alphas[inBatch]
+    }),
   }
 }

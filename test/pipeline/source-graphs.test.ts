@@ -10,12 +10,13 @@ import { openShards } from '../../stages/shards/open-shards.ts'
 import { writeReadings } from '../stages/curriculum/dynamics-fixture.ts'
 import { makeShards, sentences } from '../stages/curriculum/shards-fixture.ts'
 
-/** Graphs that reproduce a source: all that train on the quickstart's shards. */
+/** Graphs that reproduce a source, all that train on the quickstart's shards; and the one that `train` fills in. */
 const folder = 'pipeline/graphs'
 const sources: string[] = []
 for (const name of (await readdir(folder)).filter((name) => name.endsWith('.yaml'))) {
   if ((await readFile(join(folder, name), 'utf8')).includes('quickstart/shards')) sources.push(name)
 }
+const graphs = [...sources, 'train.yaml']
 
 const steps = 20
 const [rows, length] = [8, 32]
@@ -42,7 +43,12 @@ async function epochs(count: number) {
   const hashes: bigint[] = []
   for await (const batch of (await openShards(fixture.shards)).scores()) hashes.push(...documentHashes(batch))
   return Array.from({ length: count }, (_, epoch) =>
-    hashes.map((hash, i) => ({ hash, loss: 5 - epoch + Math.sin(i + epoch) })),
+    hashes.map((hash, i) => ({
+      hash,
+      loss: 5 - epoch + Math.sin(i + epoch),
+      largest: 1 / (1 + i),
+      gradient: i,
+    })),
   ).flat()
 }
 
@@ -50,10 +56,13 @@ test('there is a graph for each source', () => {
   expect(sources.length).toBeGreaterThanOrEqual(20)
 })
 
-test.each(sources)('%s trains for 20 steps on tiny shards, and says where it is from', async (name) => {
-  const yaml = await readFile(join(folder, name), 'utf8')
-  const [, comment] = yaml.split('\n')
+test.each(sources)('%s says where it is from', async (name) => {
+  const [, comment] = (await readFile(join(folder, name), 'utf8')).split('\n')
   expect(comment).toMatch(/^# .*(arXiv|PR|[Ii]ssue|poster)/)
+})
+
+test.each(graphs)('%s trains for 20 steps on tiny shards', async (name) => {
+  const yaml = await readFile(join(folder, name), 'utf8')
   const to = join(runs, name)
   const set = (stage: string, option: string, value: unknown): Assignment => {
     return { path: ['stages', stage, 'with', option], value }

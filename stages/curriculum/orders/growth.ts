@@ -15,7 +15,7 @@ const openings = 1024
 export const growth: Order = {
   summary: 'A pool of the easiest documents grows document by document; whatever is in it comes shuffled.',
   formula: 'any q ≤ share + (1 − share) · pacing(t / until)',
-  source: 'arXiv 1903.09848, competence-based curriculum',
+  source: 'arXiv 1903.09848, its linear competence',
   defaults: { pacing: 'linear', by: 'tokens', share: 0.1, until: 0.8 },
   *arrange(lengths, tokens, seed, { pacing, by, share, until }) {
     const size = sizes(lengths, by)

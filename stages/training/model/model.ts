@@ -118,12 +118,12 @@ export class Model {
         assignByName(gradients, layerNames(i), weights)
         stream = input
       }
-      onInputs?.(stream)
       const inputs = windows(tokens, sequences, 0)
       const seen = rows ? tokensOfRows(rows, length).map((token) => inputs[token]) : inputs
-      const embedding = embedBackward(kernels, stream, seen, config.vocabulary)
-      if (config.tied) return { ...gradients, [embeddingName]: tf.add(embedding, matrix) }
-      return { ...gradients, [embeddingName]: embedding, [headName]: matrix }
+      const own = embedBackward(kernels, stream, seen, config.vocabulary)
+      const embedding = config.tied ? tf.add<Tensor2D>(own, matrix) : own
+      onInputs?.(stream)
+      return { ...gradients, [embeddingName]: embedding, ...(!config.tied && { [headName]: matrix }) }
     })
     return new Map(Object.entries(gradients))
   }

@@ -32,19 +32,28 @@ export function predictionStatistic(
         const { powers, shares } =
           predictions?.[i] ?? kernels.softmax(kernels.matMul(rows, matrix, false, true))
         start = end
-        return statistics[statistic](shares ? tf.mul(powers, shares) : powers)
+        return statistics[statistic](powers, shares && tf.reshape(shares, [-1]))
       }),
     )
     return tf.concat1d(chunks)
   })
 }
 
-/** Of probabilities `[n, V]`. */
-const statistics: Readonly<Record<PredictionStatistic, (probabilities: Tensor2D) => Tensor1D>> = {
-  squares: (probabilities) => tf.sum<Tensor1D>(tf.square(probabilities), 1),
-  entropy: (probabilities) => {
-    const logarithms = tf.log(tf.maximum(probabilities, rarest))
-    return tf.neg(tf.sum<Tensor1D>(tf.mul(probabilities, logarithms), 1))
+type Statistic = (powers: Tensor2D, shares: Tensor1D | undefined) => Tensor1D
+
+/** Of probabilities p = e·r `[n, V]`, powers e times shares r `[n]`; each row's share is applied to its sum. */
+const statistics: Readonly<Record<PredictionStatistic, Statistic>> = {
+  squares: (powers, shares) => {
+    const sums = tf.sum<Tensor1D>(tf.square(powers), 1)
+    return shares ? tf.mul(sums, tf.square(shares)) : sums
   },
-  largest: (probabilities) => tf.max<Tensor1D>(probabilities, 1),
+  // −Σ p ln p = −r Σ e ln e − ln r, for Σ p = 1.
+  entropy: (powers, shares) => {
+    const sums = tf.sum<Tensor1D>(tf.mul(powers, tf.log(tf.maximum(powers, rarest))), 1)
+    return tf.neg(shares ? tf.add<Tensor1D>(tf.mul(sums, shares), tf.log(shares)) : sums)
+  },
+  largest: (powers, shares) => {
+    const largest = tf.max<Tensor1D>(powers, 1)
+    return shares ? tf.mul(largest, shares) : largest
+  },
 }

@@ -1,6 +1,6 @@
 /**
  * Gini coefficient of amounts that are not negative: half their mean absolute difference, as a share of their mean. 0
- * where all are equal, (n − 1)/n where one of n has everything.
+ * where all are equal or nothing at all, (n − 1)/n where one of n has everything.
  */
 export function gini(amounts: Float64Array): number {
   const rising = amounts.toSorted()
@@ -9,5 +9,5 @@ export function gini(amounts: Float64Array): number {
     sum += rising[i]
     ranked += (2 * i + 1 - rising.length) * rising[i]
   }
-  return ranked / (rising.length * sum)
+  return sum === 0 ? 0 : ranked / (rising.length * sum)
 }

@@ -1,5 +1,6 @@
 import { UserError } from '../../../schemas/user-error.ts'
 import { dispose } from '../backend/tidy.ts'
+import { documentsOf } from '../batch-documents.ts'
 import type { Batch, Forwarded, Selection } from '../messages.ts'
 import type { PredictionStatistic } from '../model/prediction.ts'
 
@@ -28,11 +29,9 @@ export async function readStatistic(
   }
 }
 
-function divergence(loss: number, row: number, { step, length, documents, corpus }: Batch): UserError {
-  const [first, last] = [documents[row * (length + 1)], documents[(row + 1) * (length + 1) - 1]]
-  const held = first === last ? `document ${first}` : `documents ${first} to ${last}`
+function divergence(loss: number, row: number, batch: Batch): UserError {
   return new UserError(
-    `The loss is ${loss} in row ${row} of batch ${step}: training diverged. The row holds ${held} of the order of \`${corpus.shards}\`, counted from 0. ` +
+    `The loss is ${loss} in row ${row} of batch ${batch.step}: training diverged. The row holds ${documentsOf(batch, [row, row + 1])}. ` +
       'Checkpoints written so far stay. Lower `peak` of `optimize`, or raise its `warm-up`, and begin a new run.',
   )
 }

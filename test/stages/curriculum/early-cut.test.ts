@@ -128,20 +128,28 @@ describe('cut-early', () => {
     expect(kept).toEqual(hashes.slice(1))
   })
 
-  it('asks for certainty and a flat loss where it is told to, and names a run that did not record them', async () => {
-    const signals = readings().map((reading, i) => ({
-      ...reading,
-      largest: 0.5,
-      gradient: i % hashes.length,
-    }))
+  it('asks for certain predictions and small gradients where it is told to, and names a run without them', async () => {
+    // The later loss falls with i but for document 3; the gradient rises with i, and so does certainty but in document 0.
+    const signals = readings().map((reading, at) => {
+      const i = at % hashes.length
+      return { ...reading, largest: i === 0 ? 0.99 : i / 200, gradient: i }
+    })
     await writeReadings(join(folder, 'signals'), signals)
-    const { batches } = run('signals', { cut: 0.5, flat: 0.1 })
-    const kept = (await collect(batches())).flatMap((batch) => [...documentHashes(batch)])
-    // The later loss falls with i but for document 3, and the gradient rises with it: the first tenth of the easier half.
-    expect(kept).toEqual(hashes.slice(5))
-    await expect(collect(run('whole', { certain: 0.5 }).batches())).rejects.toThrow(
-      /did not record what `certain`.*`early-cutting: true`/,
-    )
+    const cut = async (given: Partial<z.input<typeof cutEarly.options>>) => {
+      const kept = (await collect(run('signals', { cut: 0.5, ...given }).batches())).flatMap((batch) => [
+        ...documentHashes(batch),
+      ])
+      return [...hashes.keys()].filter((i) => !kept.includes(hashes[i]))
+    }
+    expect(await cut({ flat: 0.1 })).toEqual([0, 1, 2, 3, 4])
+    // Of the half that was learned early, the 25 hardest later and the 26 most certain have these in common.
+    expect(await cut({ certain: 0.52 })).toEqual([0])
+    expect(await cut({ certain: 0.52, flat: 0.02 })).toEqual([0])
+    for (const option of ['certain', 'flat'] as const) {
+      await expect(collect(run('whole', { [option]: 0.5 }).batches())).rejects.toThrow(
+        new RegExp(`did not record what \`${option}\`.*\`early-cutting: true\``),
+      )
+    }
   })
 
   it('names a run that has too few epochs, none, or none of the documents', async () => {

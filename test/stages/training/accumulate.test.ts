@@ -114,7 +114,7 @@ await onEveryBackend((backend) => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
-  test('a gradient that is not a number stops the run before the update, and names the step', async () => {
+  test('a gradient that is not a number stops the run before the update, and names the step and its documents', async () => {
     const before = tf.memory().numTensors
     async function* spoiled(items: AsyncIterable<Gradients>) {
       for await (const item of items) {
@@ -134,7 +134,9 @@ await onEveryBackend((backend) => {
     await updates.next()
     const { value } = await updates.next()
     const kept = await (value as Step).model.parameters.export()
-    await expect(updates.next()).rejects.toThrow("The gradient's norm is NaN in step 1: training diverged.")
+    await expect(updates.next()).rejects.toThrow(
+      "The gradient's norm is NaN in step 1: training diverged. Its last batch, 3, holds document 0 of the order of `shards`, counted from 0. Checkpoints written so far stay.",
+    )
     expect([...kept.values()].every(({ values }) => values.every(Number.isFinite))).toBe(true)
     expect(tf.memory().numTensors).toBe(before)
   })

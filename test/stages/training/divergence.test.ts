@@ -21,7 +21,11 @@ await onEveryBackend((backend) => {
         { length: rows * (length + 1) },
         (_, i) => 40 + Math.floor((i + 3) / 7),
       )
-      const updates = train(batches(shards, { change: { documents } }), {
+      const places = {
+        parts: new Uint32Array(60).fill(2),
+        rows: Uint32Array.from({ length: 60 }, (_, i) => 7 + i),
+      }
+      const updates = train(batches(shards, { change: { documents, places } }), {
         model: { backend: backend().name },
         select: (items) => ohem.run(items, context(ohem, { keep: 0.5 })),
       })
@@ -33,7 +37,7 @@ await onEveryBackend((backend) => {
       const problem = await run.next().catch((error: unknown) => error)
       expect(problem).toBeInstanceOf(UserError)
       expect((problem as Error).message).toMatch(
-        /^The loss is (NaN|-?Infinity) in row 0 of batch 3: training diverged\. The row holds documents 40 to 41 of the order of `.*`, counted from 0\./,
+        /^The loss is (NaN|-?Infinity) in row 0 of batch 3: training diverged\. The row holds documents 40 \(part 2, row 47\) to 41 \(part 2, row 48\) of the order of `.*`, counted from 0\./,
       )
       expect(tf.memory().numTensors).toBe(before)
       expect((await readdir(join(shards, 'checkpoints'))).at(-1)).toBe('step-000003')

@@ -19,6 +19,7 @@ import { jsonLines } from '../../../stages/training/json-lines.ts'
 import type { Batch, Forwarded, Gradients, Selected } from '../../../stages/training/messages.ts'
 import { ohem } from '../../../stages/training/ohem.ts'
 import { recordDynamics } from '../../../stages/training/record-dynamics.ts'
+import { sLoss } from '../../../stages/training/s-loss.ts'
 import { makeShards, sentences } from '../curriculum/shards-fixture.ts'
 import { collect, streamOf } from '../shards/corpus.ts'
 import { context, said } from './small-run.ts'
@@ -218,6 +219,19 @@ describe('record-dynamics with early-cutting', () => {
     expect(places).toHaveLength(4)
     for (const i of places) expect(half.gradient?.[i]).toBeCloseTo(whole.gradient?.[i] as number, 4)
     expect({ ...half, inputs: 0, gradient: 0 }).toEqual({ ...whole, inputs: 0, gradient: 0 })
+  })
+
+  it('is not moved by the weights of S-Loss, and knows nothing where they are zero', async () => {
+    const documents = batches[0].documents.map((_, i) => 2 * Math.floor(i / 33) + Number(i % 33 > 16))
+    // Steep at the beginning: nothing, 8.5, 21, 8.5.
+    const some = [{ ...batches[0], documents, hardness: Float32Array.of(0, 0.5, 1, 0.5) }]
+    const select = (items: AsyncIterable<Forwarded>) => sLoss.run(items, context(sLoss, { form: 'steep' }))
+    const [{ record: whole }] = await runBoth(join(folder, 'unweighted'), some, all)
+    const [{ record: weighted }] = await runBoth(join(folder, 'weighted'), some, select)
+    expect(weighted.inputs).toEqual([0, 0, ...(whole.inputs as number[]).slice(2)])
+    weighted.gradient?.forEach((sum, i) => {
+      if (i > 1) expect(Math.abs(sum / (whole.gradient?.[i] as number) - 1)).toBeLessThan(1e-4)
+    })
   })
 
   it('adds both to each reading, whole or gone on from an earlier batch', async () => {

@@ -195,6 +195,35 @@ await onEveryBackend((backend) => {
     tf.dispose([whole, held, remade, alone, single] as never)
   })
 
+  test('a softmax of large and unequal logits agrees with one in 64-bit arithmetic', () => {
+    const logits = [
+      [1000, 999, -1000, 0],
+      [-500, -500, -500, -500],
+      [88, -88, 87.5, 3],
+      [0, 1e-3, -1e-3, 5],
+    ]
+    const { powers, shares, logSums } = kernels().softmax(tf.tensor2d(logits))
+    const [p, r, sums] = [powers, shares ?? tf.ones([4, 1]), logSums].map((tensor) => tensor.dataSync())
+    logits.forEach((row, i) => {
+      const largest = Math.max(...row)
+      const sum = row.reduce((sum, z) => sum + Math.exp(z - largest), 0)
+      expect(Math.abs(sums[i] - (Math.log(sum) + largest))).toBeLessThan(
+        1e-6 * Math.max(1, Math.abs(largest)),
+      )
+      row.forEach((z, j) => {
+        expect(Math.abs(p[4 * i + j] * r[i] - Math.exp(z - largest) / sum)).toBeLessThan(1e-6)
+      })
+    })
+    tf.dispose([powers, logSums, ...(shares ? [shares] : [])])
+  })
+
+  test('the gradient of a sigmoid is σ(1 − σ)·y', () => {
+    const [sigmoid, y] = [tf.tensor2d([[0, 0.25, 1]]), tf.tensor2d([[3, -4, 5]])]
+    const gradient = kernels().sigmoidGradient(sigmoid, y)
+    expect([...gradient.dataSync()].map((value) => value + 0)).toEqual([0, -0.75, 0])
+    tf.dispose([sigmoid, y, gradient])
+  })
+
   test('a loss is finite and exact where the target is hopeless', () => {
     const { losses } = head(
       kernels(),

@@ -1,8 +1,11 @@
-import type { Batch, Selection } from '../../../stages/training/messages.ts'
-import { weighted } from '../../../stages/training/s-loss.ts'
+import type { StepRecord } from '../../../schemas/run-record.ts'
+import type { Batch, Forwarded, Selection } from '../../../stages/training/messages.ts'
+import { sLoss, weighted } from '../../../stages/training/s-loss.ts'
 import { type SLossForm, sLossForms } from '../../../stages/training/schedules/s-loss.ts'
+import { everything } from '../../../stages/training/selection/losses.ts'
 import { selectionOf } from '../../../stages/training/selection/select.ts'
 import { easiest } from '../../../stages/training/truncate-loss.ts'
+import { batches, context, train } from './small-run.ts'
 
 /**
  * By hand, h easy, middling, hard at s = 0, 1/2, 1. ascending (2h − 1)(s − 1) + 1: at s = 0 it is 2 − 2h.
@@ -61,11 +64,12 @@ const batch = {
   hardness: Float32Array.of(0, 0.5, 1),
 } as Batch
 const losses = Float32Array.of(1, 2, 3, 4, 5, 6)
+const all = everything(losses)
 const rounded = (values: Float32Array) => [...values].map((value) => Number(value.toFixed(6)))
 
 test('alone, S-Loss makes the loss of a step the mean of α·CE over all tokens', () => {
   // Ascending at half time: 1.5, 1, 0.5.
-  const { weights, keptFraction, keptLoss, rows, tokens } = weighted({ batch }, losses, 'ascending')
+  const { weights, keptFraction, keptLoss, rows, tokens } = weighted({ batch }, all, 'ascending')
   expect(rounded(weights)).toEqual([1.5, 1.5, 1, 1, 0.5, 0.5].map((alpha) => Number((alpha / 6).toFixed(6))))
   expect([keptFraction, keptLoss, rows, tokens]).toEqual([1, 3.5, undefined, undefined])
 })
@@ -76,7 +80,7 @@ test('behind a selection of sequences it multiplies the weights of those that ar
     weights: new Float32Array(4).fill(0.25),
     keepRatio: 0.67,
   } as Selection
-  const changed = weighted({ batch, selection }, losses, 'ascending')
+  const changed = weighted({ batch }, selection, 'ascending')
   expect(rounded(changed.weights)).toEqual([0.375, 0.375, 0.125, 0.125])
   expect([changed.keepRatio, changed.rows]).toEqual([0.67, selection.rows])
 })
@@ -87,17 +91,38 @@ test('behind a selection of tokens it finds the sequence of each', () => {
     rows: undefined,
     weights: new Float32Array(3).fill(1 / 3),
   }
-  const changed = weighted({ batch, selection: selection as unknown as Selection }, losses, 'descending')
+  const changed = weighted({ batch }, selection as unknown as Selection, 'descending')
   // Descending at half time: 0.5, 1, 1.5.
   expect(rounded(changed.weights)).toEqual([0.166667, 0.333333, 0.5])
 })
 
-test('a weight below zero is taken as zero, and what has none counts as not kept', () => {
+test('a weight below zero is taken as zero, and what has none is kept all the same', () => {
   // Steep at s = 0: −4, 8.5, 21.
-  const { weights, keptFraction, keptLoss } = weighted({ batch: { ...batch, step: 0 } }, losses, 'steep')
+  const { weights, keptFraction, keptLoss } = weighted({ batch: { ...batch, step: 0 } }, all, 'steep')
   expect(rounded(weights)).toEqual([0, 0, 1.416667, 1.416667, 3.5, 3.5])
-  expect([keptFraction, keptLoss]).toEqual([4 / 6, 4.5])
+  expect([keptFraction, keptLoss]).toEqual([1, 3.5])
 })
+
+test.each([1, 2])(
+  'a run goes on over batches of which nothing weighs anything, %d to an update',
+  async (accumulate) => {
+    const select = (items: AsyncIterable<Forwarded>) => sLoss.run(items, context(sLoss, { form: 'steep' }))
+    // Steep is below zero for the easiest text until four fifths of the run: hardness is 0 in all of these batches.
+    const updates = train(batches('shards', { count: 4 }), { select, optimizer: { accumulate, decay: 0 } })
+    const seen: (StepRecord | undefined)[] = []
+    let [first, last]: (Float32Array | undefined)[] = []
+    for await (const { record, model } of updates) {
+      seen.push(record)
+      last = (await model.parameters.export()).get('model.norm.weight')?.values
+      first ??= last
+    }
+    expect(seen).toHaveLength(1 + 4 / accumulate)
+    for (const record of seen.slice(1)) {
+      expect(record).toMatchObject({ gradientNorm: 0, keptFraction: 1, documentGini: 0 })
+    }
+    expect(last).toEqual(first)
+  },
+)
 
 test('loss truncation leaves out what lies above a quantile, and averages over the rest', () => {
   const settings = { keep: 0.5, granularity: 'token', choose: easiest, hasThreshold: false } as const
