@@ -32,7 +32,7 @@ export function averageSchedules(): Schedule[] {
     ...descriptions[name],
     yaml: yamlOf('checkpoint', { to: 'runs/first', every: 50, keep: count, average: name }),
     plot: {
-      mark: 'dot',
+      mark: 'line',
       x: 'checkpoint, from the oldest to the newest',
       y: 'weight in the mean',
       series: [averageWeights(name, count).map((weight, j): Point => [j / (count - 1), weight])],

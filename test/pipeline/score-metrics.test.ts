@@ -81,11 +81,12 @@ test('a metric of the user’s own works in worker threads, and a change of its 
   expect(await hashes('own-2')).not.toEqual(await hashes('own-1'))
 })
 
-test('a metric of the user’s own that gives NaN is one sentence with file and document', async () => {
+test('a run says that it runs code of the user’s own, and where that gives NaN, with which document', async () => {
   const broken = join(folder, 'broken.mjs')
   await writeFile(broken, (await readFile(own, 'utf8')).replace('.length - 1', '.size'))
   const { code, stderr } = await score('broken', '2', broken)
   expect(code).toBe(1)
+  expect(stderr).toContain(`This graph runs code of your own, \`${broken}\`.`)
   expect(stderr).toMatch(
     /The metric in `.*broken\.mjs` measured undefined for document `s\d+`: let it return/,
   )
