@@ -28,7 +28,6 @@ const file = new Schema([...fields, ...scoredSchema(new Schema([]), [metric]).fi
 const schema = scoresSchema(file, '')
 
 /** Batches of what `read-shards` says of documents. */
-
 async function* scores(documents: number): AsyncGenerator<RecordBatch> {
   const random = seededRandom(1)
   for (let first = 0; first < documents; first += rowsPerBatch) {

@@ -50,7 +50,7 @@ export const pack = defineStage({
     for await (const batch of ordered) {
       const report = orderReport(batch.schema)
       checkBudget(report.tokens, options)
-      if (sampledMixture(report)) folderForSampled(options)
+      sampledMixture(report, options)
       const { path, state } = await stateOfShardTokens(await openShards(shardsFolder(batch.schema)))
       return log(rehearsedFile(path, state, 'the tokens of these shards'))
     }
@@ -69,9 +69,7 @@ export const pack = defineStage({
         if (!shards || !layout || !places) {
           const report = orderReport(batch.schema)
           tokens = report.tokens
-          ucb = sampledMixture(report)
-          // Before the tokens are laid out.
-          if (ucb) folderForSampled(options)
+          ucb = sampledMixture(report, options)
           layout = emptyLayout(report.documents)
           places = { parts: new Uint32Array(report.documents), rows: new Uint32Array(report.documents) }
           shards = await openShardTokens(await openShards(shardsFolder(batch.schema)), signal, log)
@@ -89,10 +87,10 @@ export const pack = defineStage({
       const source = shards
       const stream = new PackedStream(layout, source.store, tokens, options, source.corpus, options.grow)
       const { rows, length, grow, from } = options
-      const cut = [rows, length, ...(grow ? [grow] : []), ...(ucb ? [ucb] : [])]
+      const cut = [rows, length, ...(grow ? [grow] : []), ...(ucb ? [ucb.settings] : [])]
       const name = hash.update(JSON.stringify([source.key, tokens, ...cut])).digest('hex')
       const first = Math.min(from, stream.steps - 1)
-      const sampled = ucb && (await openSampled(ucb, layout, stream, options, first))
+      const sampled = ucb && (await openSampled(ucb, layout, stream, from, first))
       for (let step = first; step < stream.steps; step++) {
         signal.throwIfAborted()
         const drawn = sampled?.draw(step)
@@ -107,37 +105,36 @@ export const pack = defineStage({
 })
 
 /** A mixture whose shares training decides on. */
-interface SampledMixture extends UpperConfidence {
-  readonly seed: number
+interface SampledMixture {
+  readonly settings: UpperConfidence & { readonly seed: number }
+  /** Folder for what the run learns of its sources. */
+  readonly to: string
 }
 
-function sampledMixture({ options }: OrderReport): SampledMixture | undefined {
-  const { mixture, seed } = options as { mixture?: Mixture; seed: number }
-  return mixture?.ucb && { ...mixture.ucb, seed }
+/** @throws UserError where there is no folder for what the run learns of its sources. */
+function sampledMixture(report: OrderReport, { to }: z.output<typeof options>): SampledMixture | undefined {
+  const { mixture, seed } = report.options as { mixture?: Mixture; seed: number }
+  if (!mixture?.ucb) return undefined
+  if (to !== undefined) return { settings: { ...mixture.ucb, seed }, to }
+  throw new UserError(
+    'A mixture by `ucb` writes down what its batches came to: give `pack` the folder of the run, as `to`.',
+  )
 }
 
 async function openSampled(
-  { seed, ...settings }: SampledMixture,
+  { settings: { seed, ...settings }, to }: SampledMixture,
   { phases, starts }: StreamLayout,
   stream: PackedStream,
-  packing: z.output<typeof options>,
+  from: number,
   first: number,
 ): Promise<SampledRows> {
-  const to = folderForSampled(packing)
   // The phase of a document is its source, and sources lie one behind the other.
   const laneStarts = Array.from(starts.subarray(0, phases.length)).filter(
     (_, i) => i === 0 || phases[i] !== phases[i - 1],
   )
   const sampler = new SourceSampler(laneStarts.length, seed, settings)
   const shapeOf = (step: number) => stream.shapeOf(step)
-  return SampledRows.open({ to, starts: laneStarts, sampler, shapeOf }, packing.from, first)
-}
-
-function folderForSampled({ to }: z.output<typeof options>): string {
-  if (to !== undefined) return to
-  throw new UserError(
-    'A mixture by `ucb` writes down what its batches came to: give `pack` the folder of the run, as `to`.',
-  )
+  return SampledRows.open({ to, starts: laneStarts, sampler, shapeOf }, from, first)
 }
 
 /** @throws UserError where the tokens of an order do not make up a batch. */

@@ -95,7 +95,7 @@ function builtIn(entry: MetricEntry, openCounts: OpenCounts): Metric {
   return ngramPerplexityMetric(chosen, () => openCounts(chosen.order))
 }
 
-/** The file of the user's that an entry metricNames. */
+/** The file of the user's that an entry names. */
 export function ownFile(entry: MetricEntry): string | undefined {
   return typeof entry === 'string' && !metricNames.includes(entry) ? entry : undefined
 }

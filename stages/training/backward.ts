@@ -5,7 +5,7 @@ import { dispose } from './backend/tidy.ts'
 import { normsOfRows, readInputGradients } from './input-gradients.ts'
 import type { Forwarded, Gradients, Selected } from './messages.ts'
 import { accountOf } from './selection/account.ts'
-import { everything, readLosses } from './selection/losses.ts'
+import { readLosses, readSelection } from './selection/losses.ts'
 
 export const backward = defineStage({
   name: 'backward',
@@ -34,7 +34,7 @@ export const backward = defineStage({
 async function gradientsOf(item: Forwarded | Selected): Promise<Gradients> {
   const { batch, model, activations, startedAt, waitingMs, forwardMs, onInputGradients } = item
   await batch.feedback?.(await readLosses(item))
-  const selection = 'selection' in item ? item.selection : everything(await readLosses(item))
+  const selection = await readSelection(item)
   const backwardStartedAt = performance.now()
   let inputNorms: Tensor1D | undefined
   const gradients = model.backward(batch.tokens, activations, selection, (gradient) => {

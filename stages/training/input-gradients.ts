@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
 import { tidy } from './backend/tidy.ts'
 import type { Batch } from './messages.ts'
-import type { Kept } from './model/kept.ts'
+import { type Kept, rowOf } from './model/kept.ts'
 
 /** Euclidean norm of each row of a gradient `[n, D]`; it is the caller's. */
 export function normsOfRows(gradient: Tensor2D): Tensor1D {
@@ -34,12 +34,11 @@ export async function readInputGradients(
 }
 
 /** `[B]`: what makes the mean weight of a row's kept losses 1, whatever they weigh in the step; infinite for none. */
-function scalesOf(rows: number, length: number, { weights, rows: kept, tokens }: Kept): Float64Array {
+function scalesOf(rows: number, length: number, kept: Kept): Float64Array {
   const counts = new Float64Array(rows)
   const sums = new Float64Array(rows)
-  weights.forEach((weight, i) => {
-    const place = Math.floor(i / length)
-    const row = tokens ? Math.floor(tokens[i] / length) : (kept?.[place] ?? place)
+  kept.weights.forEach((weight, i) => {
+    const row = rowOf(kept, i, length)
     counts[row]++
     sums[row] += weight
   })

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { defineStage } from '../stage.ts'
 import type { Forwarded, Selection } from './messages.ts'
+import { rowOf } from './model/kept.ts'
 import { type SLossForm, sLossForms } from './schedules/s-loss.ts'
-import { everything, readLosses } from './selection/losses.ts'
+import { readSelection } from './selection/losses.ts'
 
 const forms = Object.keys(sLossForms) as SLossForm[]
 
@@ -21,8 +22,7 @@ export const sLoss = defineStage({
   }),
   async *run(items, { options: { form } }) {
     for await (const item of items) {
-      const selection = 'selection' in item ? item.selection : everything(await readLosses(item))
-      yield { ...item, selection: weighted(item, selection, form) }
+      yield { ...item, selection: weighted(item, await readSelection(item), form) }
     }
   },
 })
@@ -39,14 +39,6 @@ export function weighted(
 ): Selection {
   const { length, hardness, step, steps } = batch
   const alphas = hardness.map((h) => Math.max(0, sLossForms[form].alpha(h, step / steps)))
-  const { tokens, rows, weights } = selection
-  return {
-    ...selection,
-    weights: weights.map((weight, i) => {
-      // A kept row has all of its tokens, unless tokens are named.
-      const row = Math.floor(i / length)
-      const inBatch = tokens ? Math.floor(tokens[i] / length) : (rows?.[row] ?? row)
-      return weight * alphas[inBatch]
-    }),
-  }
+  const weights = selection.weights.map((weight, i) => weight * alphas[rowOf(selection, i, length)])
+  return { ...selection, weights }
 }

@@ -46,19 +46,19 @@ async function columnsOf(
     { length: 6 },
     () => new Float64Array(hashes.length),
   )
-  const recorded = { signals: false }
+  let signals = false
   for await (const line of lines) {
-    line.documents.forEach((document, i) => {
+    for (const [i, document] of line.documents.entries()) {
       tokens[document] += line.tokens[i]
       loss[document] += line.loss[i]
       probability[document] += line.probability[i]
       correct[document] += line.correct[i]
-      if (!line.largest || !line.inputs || !line.gradient) return
-      recorded.signals = true
+      if (!line.largest || !line.inputs || !line.gradient) continue
+      signals = true
       largest[document] += line.largest[i]
       inputs[document] += line.inputs[i]
       gradient[document] += line.gradient[i]
-    })
+    }
   }
   // The last documents may lie behind the last batch.
   const read = Uint32Array.from(hashes.keys()).filter((document) => tokens[document] > 0)
@@ -76,7 +76,7 @@ async function columnsOf(
     loss: meanOf(loss),
     probability: meanOf(probability),
     correct: meanOf(correct),
-    ...(recorded.signals && { largest: meanOf(largest), gradient: meanOf(gradient, inputs) }),
+    ...(signals && { largest: meanOf(largest), gradient: meanOf(gradient, inputs) }),
   }
 }
 

@@ -16,6 +16,13 @@ export function tokensOfRows(rows: Int32Array, length: number): Int32Array {
   )
 }
 
+/** The sequence of the i-th of the kept weights. A kept row has all of its tokens, unless tokens are named. */
+export function rowOf({ rows, tokens }: Kept, i: number, length: number): number {
+  if (tokens) return Math.floor(tokens[i] / length)
+  const place = Math.floor(i / length)
+  return rows?.[place] ?? place
+}
+
 /** The inputs (`offset` 0) or the targets (`offset` 1) `[B, T]` of `tokens` `[B, T + 1]`. */
 export function windows(tokens: Int32Array, sequences: number, offset: 0 | 1): Int32Array {
   const length = tokens.length / sequences - 1

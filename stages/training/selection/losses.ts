@@ -1,7 +1,7 @@
 import { UserError } from '../../../schemas/user-error.ts'
 import { dispose } from '../backend/tidy.ts'
 import { documentsOf } from '../batch-documents.ts'
-import type { Batch, Forwarded, Selection } from '../messages.ts'
+import type { Batch, Forwarded, Selected, Selection } from '../messages.ts'
 import type { PredictionStatistic } from '../model/prediction.ts'
 
 /**
@@ -55,4 +55,9 @@ export function everything(losses: Float32Array): Selection {
     keptLoss: loss,
     loss,
   }
+}
+
+/** What a stage before this one selected; everything where none did. */
+export async function readSelection(item: Forwarded | Selected): Promise<Selection> {
+  return 'selection' in item ? item.selection : everything(await readLosses(item))
 }
