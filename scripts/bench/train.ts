@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import type { StepRecord } from '../../schemas/run-record.ts'
+import { seededRandom, shuffle } from '../../stages/seeded-random.ts'
 import { backendNames, type BackendName } from '../../stages/training/backend/backend.ts'
 import { openBackend, tryBackend } from '../../stages/training/backend/open-backend.ts'
 import { dispose } from '../../stages/training/backend/tidy.ts'
@@ -43,15 +44,20 @@ const settings: OptimizerSettings = {
   groups: {},
 }
 /** A tape on WebAssembly takes many seconds a step. */
-const rounds: Readonly<Record<BackendName, number>> = { tensorflow: 15, webgpu: 15, wasm: 2 }
+const rounds: Readonly<Record<BackendName, number>> = { tensorflow: 31, webgpu: 15, wasm: 2 }
 /** Of the shapes that take a second a step. */
-const largeRounds = 7
+const largeRounds = 9
 const leakSteps = 500
 
-/** Milliseconds of a training step by back end: medians of steps that take turns, so that a busy moment hits all alike. */
-export async function run(): Promise<object> {
+/**
+ * Milliseconds of a training step by back end: medians of steps that take turns, so that a busy moment hits all alike.
+ *
+ * @param names of back ends; all of them where none is named
+ */
+export async function run(names: readonly string[]): Promise<object> {
   const figures: Record<string, object> = {}
   for (const name of backendNames) {
+    if (names.length > 0 && !names.includes(name)) continue
     const found = await tryBackend(name)
     const missing = 'problem' in found ? found.problem : found.drawback
     figures[name] = missing === undefined ? await measure(name) : { missing }
@@ -166,10 +172,13 @@ async function medians(
 ): Promise<Record<string, number>> {
   const times = Object.fromEntries(Object.keys(steps).map((name) => [name, [] as number[]]))
   const sides = Object.entries(steps)
-  // Round 0 only warms up. Each begins one further on, so that nobody always comes after a side that leaves cold caches.
+  const turns = Uint32Array.from(sides.keys())
+  const random = seededRandom(1)
+  // Round 0 only warms up. The turns change, so that nobody always comes after the same side, which may leave cold caches.
   for (let round = 0; round <= rounds; round++) {
-    const first = round % sides.length
-    for (const [name, step] of [...sides.slice(first), ...sides.slice(0, first)]) {
+    shuffle(turns, random)
+    for (const turn of turns) {
+      const [name, step] = sides[turn]
       const start = performance.now()
       await step()
       if (round > 0) times[name].push(performance.now() - start)

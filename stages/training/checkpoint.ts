@@ -113,7 +113,10 @@ export const checkpoint = defineStage({
       yield meanEvaluation ? { ...step, meanEvaluation } : step
       if (updates === steps) continue
       isWished ||= await rest(to, updates, { attend, signal, log })
-      if (isWished) interruption?.fulfil()
+      if (isWished) {
+        interruption?.fulfil()
+        signal.throwIfAborted()
+      }
     }
   },
 })

@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core'
+import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core'
 import type { Parameters } from '../model/parameters.ts'
-import { factorsOf } from '../optimizers/groups.ts'
+import { bucketsOf, joined, partsOf } from '../optimizers/buckets.ts'
+import { flatten } from '../optimizers/flat-tensors.ts'
 import type { Optimizer, OptimizerSettings } from '../optimizers/optimizer.ts'
 import { portableOptimizer } from '../optimizers/portable-optimizer.ts'
 import { type AdamW, type Sgd, slotNames } from '../optimizers/rules.ts'
 import { native } from './tensorflow-operations.ts'
-import { tidy } from './tidy.ts'
+import { dispose, tidy } from './tidy.ts'
 
 /** TensorFlow has a fused kernel for AdamW and for momentum, and none for Lion. */
 export function tensorflowOptimizer(parameters: Parameters, settings: OptimizerSettings): Optimizer {
@@ -15,6 +16,9 @@ export function tensorflowOptimizer(parameters: Parameters, settings: OptimizerS
     ? portableOptimizer(parameters, settings)
     : resourceOptimizer(parameters, { ...settings, rule })
 }
+
+/** Parameters of up to this many numbers are copied end to end, which takes less time than an update of each. */
+const copiedNumbers = 2 ** 17
 
 let variables = 0
 
@@ -47,15 +51,15 @@ function resourceOptimizer(
   }
 
   const states = tidy(() =>
-    parameters.names.map((name) => {
-      const parameter = parameters.get(name)
+    bucketsOf(parameters, settings, copiedNumbers).map((bucket) => {
+      const own = bucket.names.map((name) => parameters.get(name))
+      const value = flatten(own)
       return {
-        name,
-        ...factorsOf(name, parameter.shape, settings),
-        value: create(parameter),
-        slots: slots.map(() => create(tf.zerosLike(parameter))),
-        /** The parameter that the variable's value is. */
-        seen: parameter,
+        bucket,
+        value: create(value),
+        slots: slots.map(() => create(tf.zerosLike(value))),
+        /** The parameters that the variable's value is. */
+        seen: own,
       }
     }),
   )
@@ -66,15 +70,15 @@ function resourceOptimizer(
   const kernel = (scalar: (x: number) => Scalar) => {
     if (rule.name === 'sgd') {
       const momentum = scalar(rule.momentum)
-      return (variables: Tensor[], rate: number, gradient: Tensor) =>
-        run('ResourceApplyMomentum', attributes, [...variables, scalar(rate), gradient, momentum], 0)
+      return (variables: Tensor[], rate: Scalar, gradient: Tensor) =>
+        run('ResourceApplyMomentum', attributes, [...variables, rate, gradient, momentum], 0)
     }
     const { beta1, beta2, epsilon } = rule
     const powers = [beta1 ** updates, beta2 ** updates].map(scalar)
     // TensorFlow adds epsilon before the second moment is corrected; this epsilon makes up for it.
     const rest = [beta1, beta2, epsilon * Math.sqrt(1 - beta2 ** updates)].map(scalar)
-    return (variables: Tensor[], rate: number, gradient: Tensor) =>
-      run('ResourceApplyAdam', attributes, [...variables, ...powers, scalar(rate), ...rest, gradient], 0)
+    return (variables: Tensor[], rate: Scalar, gradient: Tensor) =>
+      run('ResourceApplyAdam', attributes, [...variables, ...powers, rate, ...rest, gradient], 0)
   }
 
   return {
@@ -95,41 +99,43 @@ function resourceOptimizer(
         }
         const apply = kernel(scalar)
         for (const state of states) {
-          const { name, value, slots, decay } = state
-          const rate = learningRate * state.rate
-          const parameter = parameters.get(name)
-          if (parameter !== state.seen) assign(value, parameter)
-          const decayed = decay > 0 ? tf.mul(parameter, scalar(rate * decay)) : undefined
+          const { bucket, value, slots, seen } = state
+          const rate = learningRate * bucket.rate
+          const [step, shrinking, scaling] = [rate, rate * bucket.decay, scale].map(scalar)
+          const own = bucket.names.map((name) => parameters.get(name))
+          if (own.some((parameter, i) => parameter !== seen[i])) tidy(() => assign(value, flatten(own)))
           // The variable is updated in place only while nothing else reads its memory.
-          parameter.dispose()
-          if (decayed) run('AssignSubVariableOp', [float('dtype')], [value, decayed], 0)
-          decayed?.dispose()
-          const given = gradientOf(gradients, name)
-          const gradient = scale === 1 ? given : tf.mul(given, scalar(scale))
-          apply([value, ...slots], rate, gradient)
-          if (gradient !== given) gradient.dispose()
-          state.seen = tf.keep(read(value))
-          parameters.set(name, state.seen)
+          dispose(own)
+          if (bucket.decay > 0) {
+            const decayed = tidy(() => tf.mul(read(value), shrinking))
+            run('AssignSubVariableOp', [float('dtype')], [value, decayed], 0)
+            decayed.dispose()
+          }
+          state.seen = tidy(() => {
+            const gradient = flatten(bucket.names.map((name) => gradientOf(gradients, name)))
+            apply([value, ...slots], step, scale === 1 ? gradient : tf.mul(gradient, scaling))
+            const updated = read(value) as Tensor1D
+            const parts = own.length === 1 ? [updated] : tf.split(updated, bucket.sizes)
+            return bucket.names.map((name, i) => tf.keep(tf.reshape(parts[i], parameters.shape(name))))
+          })
+          bucket.names.forEach((name, i) => parameters.set(name, state.seen[i]))
         }
       })
     },
 
     async export() {
       const state = new Map<string, Record<string, Float32Array>>()
-      for (const { name, slots: variables } of states) {
+      for (const { bucket, slots: variables } of states) {
         const values = await Promise.all(variables.map((variable) => contents(read(variable))))
-        state.set(name, Object.fromEntries(slots.map((slot, i) => [slot, values[i]])))
+        for (const [name, parts] of partsOf(bucket, slots, values)) state.set(name, parts)
       }
       return state
     },
 
     import(state, made) {
       tidy(() => {
-        for (const { name, slots: variables } of states) {
-          slots.forEach((slot, i) => {
-            const values = state.get(name)?.[slot] as Float32Array
-            assign(variables[i], tf.tensor(values, parameters.shape(name)))
-          })
+        for (const { bucket, slots: variables } of states) {
+          slots.forEach((slot, i) => assign(variables[i], tf.tensor1d(joined(bucket, slot, state))))
         }
       })
       updates = made

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
+import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from '../backend/kernels.ts'
 import { tidy } from '../backend/tidy.ts'
-import { joinQueries, keysOf, queriesOf, sumKeys, type CausalBlock } from './causal-blocks.ts'
+import type { AttentionTables } from './attention-tables.ts'
+import { keysOf, sumKeys, type CausalBlock } from './causal-blocks.ts'
 import { attentionChunks } from './memory.ts'
-import { pairedRows, splitRows, type HeadSizes, type Rotary } from './rotary.ts'
+import type { HeadSizes, Rotary } from './rotary.ts'
 
 /** Causal self-attention of B sequences of T tokens; `heads` H and `kvHeads` K of width d, G = H/K. */
 export interface AttentionShape extends HeadSizes {
@@ -20,16 +21,12 @@ export interface AttentionWeights {
   readonly output: Tensor2D
 }
 
-/** What does not depend on the tokens. */
-export interface AttentionTables {
-  readonly rotary: Rotary
-  /** In which attention is worked out one after the other. */
-  readonly blocks: readonly CausalBlock[]
-}
-
 export interface AttentionActivations {
-  /** Turned, and scaled by 1/√d, `[B, K, G·T, d]`, with paired rows: queries that share a key/value head stand one below the other. */
-  readonly queries: Tensor4D
+  /**
+   * Turned, and scaled by 1/√d, with paired rows; by block, `[B, K, G·n, d]`: queries that share a key/value head stand
+   * one below the other.
+   */
+  readonly queries: readonly Tensor4D[]
   /** Turned, `[B, K, T, d]`, with paired rows. */
   readonly keys: Tensor4D
   /** `[B, K, T, d]`. */
@@ -53,23 +50,19 @@ export function attention(
   keep: boolean,
 ): { output: Tensor2D; activations: AttentionActivations } {
   return tidy(() => {
-    const { heads, kvHeads } = shape
-    const projected = kernels.matMul(x, jointWeights(kernels, weights, shape), false, true)
-    const turned = kernels.complexProduct(projected, tables.rotary.turn)
-    const parts = tf.split<Tensor4D>(
-      toHeads(turned, shape, heads + 2 * kvHeads),
-      [heads, kvHeads, kvHeads],
-      1,
-    )
-    const [queries, keys, values] = [group(parts[0], shape), parts[1], parts[2]]
-    const { blocks } = tables
-    const probabilities = keep ? attend(kernels, queries, keys, blocks, shape) : undefined
-    const [perHead] = probabilities
-      ? [mix(kernels, probabilities, values, blocks, shape)]
-      : inChunks(shape, [queries, keys, values], ([q, k, v]) => [
-          mix(kernels, attend(kernels, q, k, blocks, shape), v, blocks, shape),
-        ])
-    const mixed = fromHeads(perHead, shape, heads)
+    const { blocks, layout, rotary } = tables
+    const projected = kernels.matMul(x, jointWeights(kernels, weights, rotary), false, true)
+    const rows = rowsOfHeads(kernels.complexProduct(projected, rotary.turn), shape)
+    const queries = layout.queries.map((places) => toHeads(kernels, rows, places, shape))
+    const [keys, values] = [layout.keys, layout.values].map((places) => toHeads(kernels, rows, places, shape))
+    const probabilities = keep ? attend(kernels, queries, keys, blocks) : undefined
+    const perHead = probabilities
+      ? mix(kernels, probabilities, values, blocks)
+      : inChunks(shape, [...queries, keys, values], (some) => {
+          const [seen, seenValues] = some.slice(blocks.length)
+          return mix(kernels, attend(kernels, some, seen, blocks), seenValues, blocks)
+        })
+    const mixed = fromHeads(kernels, perHead, layout.byToken, x.shape[0])
     const output = kernels.matMul(mixed, weights.output, false, true)
     return { output, activations: { queries, keys, values, mixed, ...(probabilities && { probabilities }) } }
   })
@@ -81,39 +74,36 @@ export function attentionBackward(
   gradient: Tensor2D,
   x: Tensor2D,
   weights: AttentionWeights,
-  tables: AttentionTables,
+  { blocks, layout, rotary }: AttentionTables,
   shape: AttentionShape,
   { queries, keys, values, mixed, probabilities: kept }: AttentionActivations,
 ): { input: Tensor2D; weights: AttentionWeights } {
   return tidy(() => {
-    const { sequences, length, heads, kvHeads, width } = shape
+    const { heads, kvHeads, width } = shape
     const mixedGradient = kernels.matMul(gradient, weights.output)
     const output = kernels.matMul(gradient, mixed, true)
 
-    const headGradient = group(toHeads(mixedGradient, shape, heads), shape)
+    const rows = rowsOfHeads(mixedGradient, shape)
+    const headGradients = layout.byHead.map((places) => toHeads(kernels, rows, places, shape))
     // Σ dP·P over the keys of a query is Σ dO·O over the width of a head (Dao et al., arXiv 2205.14135), a smaller sum.
-    const sums = tf.sum(tf.reshape(tf.mul(mixedGradient, mixed), [sequences, length, heads, width]), 3)
-    const sumsByHead = tf.reshape(tf.transpose(sums, [0, 2, 1]), [...queries.shape.slice(0, 3), 1])
-    const inputs = [queries, keys, values, headGradient, sumsByHead] as Tensor4D[]
-    const [queryGradient, keyGradient, valueGradient] = kept
-      ? mixBackward(kernels, inputs, kept, tables.blocks, shape)
+    const sums = kernels.matMul(rowsOfHeads(tf.mul(mixedGradient, mixed), shape), tf.ones([width, 1]))
+    const headSums = layout.byHead.map((places) => toHeads(kernels, sums, places, shape))
+    const inputs = [...queries, ...headGradients, ...headSums, keys, values]
+    const gradients = kept
+      ? mixBackward(kernels, inputs, kept, blocks)
       : inChunks(shape, inputs, (some) => {
-          const probabilities = attend(kernels, some[0], some[1], tables.blocks, shape)
-          return mixBackward(kernels, some, probabilities, tables.blocks, shape)
+          const seen = some[3 * blocks.length]
+          return mixBackward(kernels, some, attend(kernels, some, seen, blocks), blocks)
         })
 
-    const turned = fromHeads(
-      tf.concat4d([ungroup(queryGradient, shape), keyGradient, valueGradient], 1),
-      shape,
-      heads + 2 * kvHeads,
-    )
-    const projected = kernels.complexProduct(turned, tables.rotary.turnBack)
-    const joint = kernels.gatherRows(kernels.matMul(projected, x, true), splitRows(shape))
+    const turned = fromHeads(kernels, gradients, layout.projected, x.shape[0])
+    const projected = kernels.complexProduct(turned, rotary.turnBack)
+    const joint = kernels.gatherRows(kernels.matMul(projected, x, true), rotary.unpaired)
     const [query, key, value] = tf.split<Tensor2D>(
       joint,
       [heads, kvHeads, kvHeads].map((n) => n * width),
     )
-    const input = kernels.matMul(projected, jointWeights(kernels, weights, shape))
+    const input = kernels.matMul(projected, jointWeights(kernels, weights, rotary))
     return { input, weights: { query, key, value, output } }
   })
 }
@@ -122,75 +112,68 @@ export function attentionBackward(
 function jointWeights(
   kernels: Kernels,
   { query, key, value }: AttentionWeights,
-  shape: AttentionShape,
+  { paired }: Rotary,
 ): Tensor2D {
-  return tidy(() => kernels.gatherRows(tf.concat2d([query, key, value], 0), pairedRows(shape)))
+  return tidy(() => kernels.gatherRows(tf.concat2d([query, key, value], 0), paired))
 }
 
 /** By block, the softmax of scaled scores `[B, K, G·n, end]`. */
 function attend(
   kernels: Kernels,
-  queries: Tensor4D,
+  queries: readonly Tensor4D[],
   keys: Tensor4D,
   blocks: readonly CausalBlock[],
-  { length }: AttentionShape,
 ): Tensor4D[] {
-  return blocks.map((block) =>
+  return blocks.map((block, i) =>
     tidy(() => {
-      const scores = kernels.batchMatMul(queriesOf(queries, block, length), keysOf(keys, block), false, true)
+      const scores = kernels.batchMatMul(queries[i], keysOf(keys, block), false, true)
       return tf.softmax(tf.add<Tensor4D>(scores, block.mask))
     }),
   )
 }
 
-/** `[B, K, G·T, d]`: means of the values that the queries see, by their probabilities. */
+/** By block, `[B, K, G·n, d]`: means of the values that the queries see, by their probabilities. */
 function mix(
   kernels: Kernels,
   probabilities: readonly Tensor4D[],
   values: Tensor4D,
   blocks: readonly CausalBlock[],
-  { length }: AttentionShape,
-): Tensor4D {
-  return tidy(() => {
-    const parts = blocks.map((block, i) => kernels.batchMatMul(probabilities[i], keysOf(values, block)))
-    return joinQueries(parts, blocks, length)
-  })
+): Tensor4D[] {
+  return tidy(() => blocks.map((block, i) => kernels.batchMatMul(probabilities[i], keysOf(values, block))))
 }
 
 /**
- * Gradients of queries, keys and values.
+ * Gradients of queries, by block, of keys and of values.
  *
- * @param inputs queries, keys, values, the gradient of what was mixed, and the row sums Σ dP·P
+ * @param inputs by block: queries, gradients of what was mixed, and row sums Σ dP·P `[B, K, G·n, 1]`; keys and values
  */
 function mixBackward(
   kernels: Kernels,
-  [queries, keys, values, gradient, sums]: readonly Tensor4D[],
+  inputs: readonly Tensor4D[],
   probabilities: readonly Tensor4D[],
   blocks: readonly CausalBlock[],
-  { length }: AttentionShape,
 ): Tensor4D[] {
   return tidy(() => {
+    const n = blocks.length
+    const [keys, values] = inputs.slice(3 * n)
     const parts = blocks.map((block, i) =>
       tidy(() => {
-        const [own, ownGradient, ownSums] = [queries, gradient, sums].map((x) => queriesOf(x, block, length))
+        const [own, gradient, sums] = [inputs[i], inputs[n + i], inputs[2 * n + i]]
         const [seen, seenValues] = [keys, values].map((x) => keysOf(x, block))
         const scores = tidy(() => {
-          const probabilityGradient = kernels.batchMatMul(ownGradient, seenValues, false, true)
-          return tf.mul<Tensor4D>(probabilities[i], tf.sub(probabilityGradient, ownSums))
+          const probabilityGradient = kernels.batchMatMul(gradient, seenValues, false, true)
+          return tf.mul<Tensor4D>(probabilities[i], tf.sub(probabilityGradient, sums))
         })
         return {
           query: kernels.batchMatMul(scores, seen),
           key: kernels.batchMatMul(scores, own, true),
-          value: kernels.batchMatMul(probabilities[i], ownGradient, true),
+          value: kernels.batchMatMul(probabilities[i], gradient, true),
         }
       }),
     )
+    const length = keys.shape[2]
     return [
-      joinQueries(
-        parts.map(({ query }) => query),
-        blocks,
-        length,
-      ),
+      ...parts.map(({ query }) => query),
       sumKeys(
         parts.map(({ key }) => key),
         length,
@@ -225,26 +208,26 @@ function inChunks(
   })
 }
 
-/** `[B·T, n·d]` to `[B, n, T, d]`. */
-function toHeads(x: Tensor2D, { sequences, length, width }: AttentionShape, n: number): Tensor4D {
-  return tidy(() => tf.transpose(tf.reshape<tf.Rank.R4>(x, [sequences, length, n, width]), [0, 2, 1, 3]))
+/** `[B·T, n·d]` as a row for each head, `[B·T·n, d]`. */
+function rowsOfHeads(x: Tensor2D, { width }: AttentionShape): Tensor2D {
+  return tf.reshape(x, [-1, width])
 }
 
-/** The inverse of `toHeads`, also of `[B, K, G·T, d]`. */
-function fromHeads(x: Tensor4D, shape: AttentionShape, n: number): Tensor2D {
-  const { sequences, length, width } = shape
+/** `[B, K, m, d]`: the rows `[…, d]` at `places`. */
+function toHeads(
+  kernels: Kernels,
+  rows: Tensor2D,
+  places: Tensor1D,
+  { sequences, kvHeads }: AttentionShape,
+): Tensor4D {
+  const picked = kernels.gatherRows(rows, places)
+  return tf.reshape(picked, [sequences, kvHeads, -1, rows.shape[1]])
+}
+
+/** `[B·T, n·d]`: of all rows of `parts`, one below the other, those at `places`. */
+function fromHeads(kernels: Kernels, parts: readonly Tensor4D[], places: Tensor1D, tokens: number): Tensor2D {
   return tidy(() => {
-    const perHead = n === x.shape[1] ? x : ungroup(x, shape)
-    return tf.reshape(tf.transpose(perHead, [0, 2, 1, 3]), [sequences * length, n * width])
+    const rows = parts.map((part) => tf.reshape<tf.Rank.R2>(part, [-1, part.shape[3]]))
+    return tf.reshape(kernels.gatherRows(tf.concat2d(rows, 0), places), [tokens, -1])
   })
-}
-
-/** `[B, H, T, d]` to `[B, K, G·T, d]`, in the same order. */
-function group(x: Tensor4D, { sequences, length, heads, kvHeads, width }: AttentionShape): Tensor4D {
-  return heads === kvHeads ? x : tf.reshape(x, [sequences, kvHeads, (heads / kvHeads) * length, width])
-}
-
-/** The inverse of `group`. */
-function ungroup(x: Tensor4D, { sequences, length, heads, kvHeads, width }: AttentionShape): Tensor4D {
-  return heads === kvHeads ? x : tf.reshape(x, [sequences, heads, length, width])
 }

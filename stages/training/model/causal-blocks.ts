@@ -34,35 +34,6 @@ function causalMask(start: number, end: number, group: number): Tensor2D {
   return tf.tensor2d(mask, [group * queries, end])
 }
 
-/** A block's rows `[B, K, G·n, d]` of those of all queries, `[B, K, G·T, d]`. */
-export function queriesOf(x: Tensor4D, { start, end }: CausalBlock, length: number): Tensor4D {
-  const [sequences, kvHeads, rows, width] = x.shape
-  const queries = end - start
-  if (queries === length) return x
-  return tidy(() => {
-    const byHead = tf.reshape<tf.Rank.R4>(x, [sequences, -1, length, width])
-    const own = tf.slice4d(byHead, [0, 0, start, 0], [-1, -1, queries, -1])
-    return tf.reshape(own, [sequences, kvHeads, (rows / length) * queries, width])
-  })
-}
-
-/** The inverse of `queriesOf`, for all blocks. */
-export function joinQueries(
-  parts: readonly Tensor4D[],
-  blocks: readonly CausalBlock[],
-  length: number,
-): Tensor4D {
-  if (parts.length === 1) return parts[0]
-  return tidy(() => {
-    const [sequences, kvHeads, rows, width] = parts[0].shape
-    const byHead = parts.map((part, i) =>
-      tf.reshape<tf.Rank.R4>(part, [sequences, -1, blocks[i].end - blocks[i].start, width]),
-    )
-    const group = rows / (blocks[0].end - blocks[0].start)
-    return tf.reshape(tf.concat4d(byHead, 2), [sequences, kvHeads, group * length, width])
-  })
-}
-
 /** The keys, or their values, that a block sees, `[B, K, end, d]`, of all of them, `[B, K, T, d]`. */
 export function keysOf(x: Tensor4D, { end }: CausalBlock): Tensor4D {
   return end === x.shape[2] ? x : tf.slice4d(x, [0, 0, 0, 0], [-1, -1, end, -1])

@@ -4,8 +4,8 @@ import { dispose, tidy } from '../backend/tidy.ts'
 import type { Backend } from '../backend/backend.ts'
 import { kernelsOf, type Kernels } from '../backend/kernels.ts'
 import { gatherOf, type Activations, type LayerActivations } from './activations.ts'
-import type { AttentionShape, AttentionTables } from './attention.ts'
-import { causalBlocks } from './causal-blocks.ts'
+import type { AttentionShape } from './attention.ts'
+import { AttentionTableStore } from './attention-tables.ts'
 import type { ModelConfig } from './config.ts'
 import { embed, embedBackward } from './embedding.ts'
 import { head, headBackward } from './head.ts'
@@ -16,7 +16,6 @@ import { embeddingName, finalNormName, headName, layerNames } from './parameter-
 import { Parameters } from './parameters.ts'
 import { predictionStatistic, type PredictionStatistic } from './prediction.ts'
 import { rmsNorm, rmsNormBackward, scaleNorm, type NormActivations } from './rms-norm.ts'
-import { rotary } from './rotary.ts'
 
 /**
  * A Llama-style decoder on tfjs-core's active back end, with forward and backward written out.
@@ -27,7 +26,7 @@ export class Model {
   readonly backend: Backend
   readonly parameters: Parameters
   readonly kernels: Kernels
-  #tables: (AttentionTables & { readonly length: number }) | undefined
+  readonly #tables = new AttentionTableStore()
 
   /**
    * @param values initial values by parameter name, such as `initialValues(config, seed)`
@@ -97,7 +96,7 @@ export class Model {
     const { sequences, length, layers, finalNorm } = activations
     const { rows } = kept
     const shape = this.#attentionShape(rows?.length ?? sequences, length)
-    const tables = this.#attentionTables(length)
+    const tables = this.#tables.tablesOf(shape, config.ropeTheta)
     const gradients = tidy(() => {
       const gather = gatherOf(kernels, activations, rows)
       const { hidden, matrix } = this.#headBackward(windows(tokens, sequences, 1), activations, kept)
@@ -130,7 +129,7 @@ export class Model {
 
   dispose(): void {
     this.parameters.dispose()
-    this.#disposeTables()
+    this.#tables.dispose()
   }
 
   get #headMatrix(): Tensor2D {
@@ -146,7 +145,7 @@ export class Model {
     const { config, kernels } = this
     const length = inputs.length / sequences
     const shape = this.#attentionShape(sequences, length)
-    const tables = this.#attentionTables(length)
+    const tables = this.#tables.tablesOf(shape, config.ropeTheta)
     const keepProbabilities = keepsAttentionProbabilities(config.layers, sequences, config.heads, length)
     let stream = embed(kernels, this.parameters.matrix(embeddingName), inputs)
     for (let i = 0; i < config.layers; i++) {
@@ -210,27 +209,6 @@ export class Model {
       throw new RangeError(`A sequence of ${length} tokens does not fit the model's context of ${context}.`)
     }
     return { sequences, length, heads, kvHeads, width: dim / heads }
-  }
-
-  /** Those of the length used last are kept: lengths hardly change, and a mask grows with the square of its own. */
-  #attentionTables(length: number): AttentionTables {
-    if (this.#tables?.length !== length) {
-      const { dim, heads, kvHeads, ropeTheta } = this.config
-      this.#disposeTables()
-      const tables = {
-        rotary: rotary(length, { heads, kvHeads, width: dim / heads }, ropeTheta),
-        blocks: causalBlocks(length, heads / kvHeads),
-      }
-      const { turn, turnBack } = tables.rotary
-      for (const tensor of [turn, turnBack, ...tables.blocks.map(({ mask }) => mask)]) tf.keep(tensor)
-      this.#tables = { length, ...tables }
-    }
-    return this.#tables
-  }
-
-  #disposeTables(): void {
-    dispose(this.#tables)
-    this.#tables = undefined
   }
 }
 

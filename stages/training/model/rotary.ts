@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { Tensor2D } from '@tensorflow/tfjs-core'
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
 
 /** Queries, keys and values of a token stand side by side: H heads, K heads and K heads, each d wide. */
 export interface HeadSizes {
@@ -18,9 +18,17 @@ export interface Rotary {
   readonly turn: Tensor2D
   /** `[T, (H + 2K)·d]` the conjugates, through which gradients go back. */
   readonly turnBack: Tensor2D
+  /**
+   * Rows of the joint projection `[(H + 2K)·d, D]` in the order that puts real and imaginary parts next to each other.
+   * In transformers' layout the real parts of a head come first; the order within a head is nothing to its scores.
+   */
+  readonly paired: Tensor1D
+  /** The inverse of `paired`. */
+  readonly unpaired: Tensor1D
 }
 
-export function rotary(length: number, { heads, kvHeads, width }: HeadSizes, theta: number): Rotary {
+export function rotary(length: number, sizes: HeadSizes, theta: number): Rotary {
+  const { heads, kvHeads, width } = sizes
   const columns = (heads + 2 * kvHeads) * width
   const factors = (sign: 1 | -1) => {
     const numbers = new Float32Array(length * columns)
@@ -34,24 +42,17 @@ export function rotary(length: number, { heads, kvHeads, width }: HeadSizes, the
     }
     return tf.tensor2d(numbers, [length, columns])
   }
-  return { turn: factors(1), turnBack: factors(-1) }
+  const paired = pairedRows(sizes)
+  const unpaired = new Int32Array(paired.length)
+  paired.forEach((from, to) => (unpaired[from] = to))
+  const index = (rows: Int32Array) => tf.tensor1d(rows, 'int32')
+  return { turn: factors(1), turnBack: factors(-1), paired: index(paired), unpaired: index(unpaired) }
 }
 
-/**
- * Rows of the joint projection `[(H + 2K)·d, D]` in the order that puts real and imaginary parts next to each other.
- * In transformers' layout the real parts of a head come first; the order within a head is nothing to its scores.
- */
-export function pairedRows({ heads, kvHeads, width }: HeadSizes): Int32Array {
+function pairedRows({ heads, kvHeads, width }: HeadSizes): Int32Array {
   return Int32Array.from({ length: (heads + 2 * kvHeads) * width }, (_, row) => {
     if (row >= (heads + kvHeads) * width) return row
     const place = row % width
     return row - place + Math.floor(place / 2) + (place % 2) * (width / 2)
   })
-}
-
-/** The inverse of `pairedRows`. */
-export function splitRows(sizes: HeadSizes): Int32Array {
-  const inverse = new Int32Array(pairedRows(sizes).length)
-  pairedRows(sizes).forEach((from, to) => (inverse[from] = to))
-  return inverse
 }

@@ -9,15 +9,16 @@ export function flatten(tensors: readonly Tensor[]): Tensor1D {
   return tf.concat1d(tensors.map((tensor) => tf.reshape<tf.Rank.R1>(tensor, [-1])))
 }
 
-/** Cuts a list so that each part has `maxNumbers` at most, or a single item. */
-export function gathered<T>(items: readonly T[], sizeOf: (item: T) => number): T[][] {
+/** Cuts a list so that each part has `maxNumbers` at most, or a single item; one of more than `alone` is by itself. */
+export function gathered<T>(items: readonly T[], sizeOf: (item: T) => number, alone = maxNumbers): T[][] {
   const parts: T[][] = []
   let size = Infinity
   for (const item of items) {
-    size += sizeOf(item)
+    const own = sizeOf(item) > alone ? maxNumbers : sizeOf(item)
+    size += own
     if (size > maxNumbers) {
       parts.push([])
-      size = sizeOf(item)
+      size = own
     }
     parts[parts.length - 1].push(item)
   }

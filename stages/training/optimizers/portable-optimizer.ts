@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor1D } from '@tensorflow/tfjs-core'
 import { dispose, tidy } from '../backend/tidy.ts'
 import type { Parameters } from '../model/parameters.ts'
-import { flatten, gathered } from './flat-tensors.ts'
-import { factorsOf } from './groups.ts'
+import { type Bucket, bucketsOf, joined, partsOf } from './buckets.ts'
+import { flatten } from './flat-tensors.ts'
 import type { Optimizer, OptimizerSettings } from './optimizer.ts'
 import { type AdamW, type Lion, type Rule, type Sgd, slotNames } from './rules.ts'
 
@@ -14,18 +14,16 @@ import { type AdamW, type Lion, type Rule, type Sgd, slotNames } from './rules.t
 export function portableOptimizer(parameters: Parameters, settings: OptimizerSettings): Optimizer {
   const { rule } = settings
   const names = slotNames[rule.name]
-  const buckets = bucketsOf(parameters, settings)
+  const buckets = bucketsOf(parameters, settings).map((bucket): RememberingBucket => ({
+    ...bucket,
+    slots: tidy(() => names.map(() => tf.keep(tf.zeros<tf.Rank.R1>([bucket.size])))),
+  }))
   let updates = 0
 
-  const remember = (bucket: Bucket, slots: readonly Tensor1D[]) => {
+  const remember = (bucket: RememberingBucket, slots: readonly Tensor1D[]) => {
     dispose(bucket.slots)
     bucket.slots = slots.map((slot) => tf.keep(slot))
   }
-  for (const bucket of buckets)
-    remember(
-      bucket,
-      tidy(() => names.map(() => tf.keep(tf.zeros<tf.Rank.R1>([bucket.size])))),
-    )
 
   return {
     rule,
@@ -59,28 +57,17 @@ export function portableOptimizer(parameters: Parameters, settings: OptimizerSet
       const state = new Map<string, Record<string, Float32Array>>()
       for (const bucket of buckets) {
         const slots = await Promise.all(bucket.slots.map((slot) => slot.data() as Promise<Float32Array>))
-        let start = 0
-        bucket.names.forEach((name, i) => {
-          const end = start + bucket.sizes[i]
-          state.set(name, Object.fromEntries(names.map((slot, s) => [slot, slots[s].slice(start, end)])))
-          start = end
-        })
+        for (const [name, parts] of partsOf(bucket, names, slots)) state.set(name, parts)
       }
       return state
     },
 
     import(state, made) {
       for (const bucket of buckets) {
-        const slots = names.map((slot) => {
-          const values = new Float32Array(bucket.size)
-          let start = 0
-          bucket.names.forEach((name, i) => {
-            values.set(state.get(name)?.[slot] as Float32Array, start)
-            start += bucket.sizes[i]
-          })
-          return tf.tensor1d(values)
-        })
-        remember(bucket, slots)
+        remember(
+          bucket,
+          names.map((slot) => tf.tensor1d(joined(bucket, slot, state))),
+        )
       }
       updates = made
     },
@@ -92,31 +79,9 @@ export function portableOptimizer(parameters: Parameters, settings: OptimizerSet
   }
 }
 
-/** Parameters with one learning rate and one decay. */
-interface Bucket {
-  readonly names: readonly string[]
-  readonly sizes: number[]
-  readonly size: number
-  readonly rate: number
-  readonly decay: number
+interface RememberingBucket extends Bucket {
   /** What the rule remembers of all its numbers, in the order of `slotNames`. */
   slots: readonly Tensor1D[]
-}
-
-function bucketsOf(parameters: Parameters, settings: OptimizerSettings): Bucket[] {
-  const alike = new Map<string, string[]>()
-  for (const name of parameters.names) {
-    const key = JSON.stringify(factorsOf(name, parameters.shape(name), settings))
-    alike.set(key, [...(alike.get(key) ?? []), name])
-  }
-  const sizeOf = (name: string) => parameters.get(name).size
-  return [...alike.values()]
-    .flatMap((names) => gathered(names, sizeOf))
-    .map((names) => {
-      const sizes = names.map(sizeOf)
-      const size = sizes.reduce((sum, size) => sum + size, 0)
-      return { names, sizes, size, ...factorsOf(names[0], parameters.shape(names[0]), settings), slots: [] }
-    })
 }
 
 interface Step {

@@ -1,10 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import { kernelsOf } from '../../../stages/training/backend/kernels.ts'
-import { attention, attentionBackward } from '../../../stages/training/model/attention.ts'
+import {
+  attention,
+  attentionBackward,
+  type AttentionShape,
+} from '../../../stages/training/model/attention.ts'
+import type { AttentionTables } from '../../../stages/training/model/attention-tables.ts'
 import { causalBlocks } from '../../../stages/training/model/causal-blocks.ts'
 import { embed, embedBackward } from '../../../stages/training/model/embedding.ts'
 import { head, headBackward } from '../../../stages/training/model/head.ts'
+import { headLayout } from '../../../stages/training/model/head-layout.ts'
 import { attentionChunks } from '../../../stages/training/model/memory.ts'
 import { mlp, mlpBackward } from '../../../stages/training/model/mlp.ts'
 import { rmsNorm, rmsNormBackward, scaleNorm } from '../../../stages/training/model/rms-norm.ts'
@@ -26,6 +32,11 @@ function expectAgreement(ours: readonly Tensor[], automatic: readonly Tensor[]) 
 const oneHot = (ids: Int32Array, depth: number): Tensor2D =>
   tf.cast(tf.oneHot(tf.tensor1d(ids, 'int32'), depth) as Tensor2D, 'float32')
 const linear = (x: Tensor, weight: Tensor): Tensor2D => tf.matMul(x, weight, false, true)
+
+function tablesOf(shape: AttentionShape, theta: number): AttentionTables {
+  const blocks = causalBlocks(shape.length, shape.heads / shape.kvHeads)
+  return { rotary: rotary(shape.length, shape, theta), blocks, layout: headLayout(shape, blocks) }
+}
 
 await onEveryBackend((backend) => {
   const kernels = () => kernelsOf(backend().name)
@@ -110,7 +121,7 @@ await onEveryBackend((backend) => {
       const gradient = normal<tf.Rank.R2>([sequences * length, dim], 6)
       const reference = (...inputs: Tensor[]) => naiveAttention(inputs as Tensor2D[], shape, theta)
       const inputs = [x, weights.query, weights.key, weights.value, weights.output]
-      const tables = { rotary: rotary(length, shape, theta), blocks: causalBlocks(length, heads / kvHeads) }
+      const tables = tablesOf(shape, theta)
 
       const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
       expect(activations.probabilities === undefined).toBe(!keep)
@@ -132,7 +143,7 @@ await onEveryBackend((backend) => {
       output: normal<tf.Rank.R2>([16, 16], 5, 0.5),
     }
     const gradient = normal<tf.Rank.R2>([3 * 1024, 16], 6)
-    const tables = { rotary: rotary(1024, shape, 100), blocks: causalBlocks(1024, 4) }
+    const tables = tablesOf(shape, 100)
     const [whole, chunked] = [true, false].map((keep) => {
       const { output, activations } = attention(kernels(), x, weights, tables, shape, keep)
       const ours = attentionBackward(kernels(), gradient, x, weights, tables, shape, activations)

@@ -143,10 +143,22 @@ await onEveryBackend((backend) => {
   test('the number of tensors is the same after every step', async () => {
     const before = tf.memory().numTensors
     const counts = new Set<number>()
-    for await (const { updates } of train(hard({ keep: 'release', granularity: 'token' }))) {
+    for await (const { updates } of train(hard({ keep: 0.5 }))) {
       if (updates > 0) counts.add(tf.memory().numTensors)
     }
     expect(counts.size).toBe(1)
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  test('tables of attention do not grow with the numbers of rows that are kept', async () => {
+    const before = tf.memory().numTensors
+    const counts: number[] = []
+    for await (const { updates } of train(hard({ keep: 'release' }))) {
+      if (updates > 0) counts.push(tf.memory().numTensors)
+    }
+    // Four rows first, then three to one of them, and four again: there are tables of two numbers of rows at most.
+    expect(Math.max(...counts)).toBe(counts.at(-1))
+    expect(new Set(counts).size).toBe(2)
     expect(tf.memory().numTensors).toBe(before)
   })
 

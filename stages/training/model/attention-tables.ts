@@ -1,0 +1,62 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { dispose, tidy } from '../backend/tidy.ts'
+import type { AttentionShape } from './attention.ts'
+import { causalBlocks, type CausalBlock } from './causal-blocks.ts'
+import { headLayout, type HeadLayout } from './head-layout.ts'
+import { rotary, type Rotary } from './rotary.ts'
+
+/** What attention needs that does not depend on the tokens. */
+export interface AttentionTables {
+  readonly rotary: Rotary
+  /** In which attention is worked out one after the other. */
+  readonly blocks: readonly CausalBlock[]
+  readonly layout: HeadLayout
+}
+
+/** As many layouts are kept: of a batch, and of what is kept of one. */
+const keptLayouts = 2
+
+/**
+ * Attention's tables, made when they are first asked for. Those of the length used last are kept, since lengths hardly
+ * change, and a mask grows with the square of its own. `dispose` gives them back.
+ */
+export class AttentionTableStore {
+  #positions: (Omit<AttentionTables, 'layout'> & { readonly length: number }) | undefined
+  /** From the one used last to the one used first. */
+  #layouts: (HeadLayout & { readonly sequences: number })[] = []
+
+  /** @returns tables that stay the store's, until two others have been asked for */
+  tablesOf(shape: AttentionShape, theta: number): AttentionTables {
+    const { sequences, length, heads, kvHeads } = shape
+    if (this.#positions?.length !== length) {
+      this.dispose()
+      this.#positions = kept(() => ({
+        length,
+        rotary: rotary(length, shape, theta),
+        blocks: causalBlocks(length, heads / kvHeads),
+      }))
+    }
+    const { rotary: turns, blocks } = this.#positions
+    const layout =
+      this.#layouts.find((layout) => layout.sequences === sequences) ??
+      kept(() => ({ sequences, ...headLayout(shape, blocks) }))
+    this.#layouts = [layout, ...this.#layouts.filter((other) => other !== layout)]
+    dispose(this.#layouts.splice(keptLayouts))
+    return { rotary: turns, blocks, layout }
+  }
+
+  dispose(): void {
+    dispose([this.#positions, this.#layouts])
+    this.#positions = undefined
+    this.#layouts = []
+  }
+}
+
+/** Makes tables of which the running tidy disposes of nothing. */
+function kept<T extends object>(make: () => T): T {
+  return tidy(() => {
+    const tables = make()
+    tf.tensor_util.getTensorsInContainer(tables as unknown as tf.TensorContainer).forEach(tf.keep)
+    return tables
+  })
+}
