@@ -89,12 +89,18 @@ onLinux<[string, number, Circumstances, RegExp]>([
 )
 
 const isNative = !('problem' in (await tryBackend('tensorflow')))
-const onTensorflow = isNative && process.platform === 'linux' ? test : test.skip
+const onTensorflow = isNative && process.platform === 'linux' ? test.each : test.skip.each
 
-onTensorflow(
-  'a batch that memory has no room for is one sentence, and a smaller one goes through',
-  async () => {
-    const world = join(folder, 'train')
+onTensorflow<[string, Circumstances]>([
+  ['the process', { memory: 14 * 2 ** 20 }],
+  [
+    'TensorFlow, which has nine tenths of the machine otherwise,',
+    { environment: { TF_CPU_BFC_MEM_LIMIT_IN_MB: '4000' } },
+  ],
+])(
+  'a batch that %s has no memory for is one sentence, and a smaller one goes through',
+  async (who, limits) => {
+    const world = join(folder, `train-${who.length}`)
     await copyWorld(whole, world)
     // The activations of 2^22 tokens in 1024 dimensions take 16 GiB at once.
     const large = [
@@ -102,7 +108,7 @@ onTensorflow(
       ...['pack.with.rows=4096', 'pack.with.length=1024', 'forward.with.dim=1024'],
     ].flatMap((option) => ['--set', `stages.${option}`])
     const command = training('tensorflow')
-    const { code, stderr } = await gradus(world, [...command, ...large], { memory: 14 * 2 ** 20 })
+    const { code, stderr } = await gradus(world, [...command, ...large], limits)
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr: expect.stringMatching(

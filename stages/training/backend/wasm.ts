@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { getThreadsCount, version_wasm } from '@tensorflow/tfjs-backend-wasm'
 import type { BackendDescription } from './backend.ts'
+import { guardMemory } from './wasm-memory.ts'
 
 /**
  * Makes WebAssembly tfjs-core's back end. The package finds its .wasm files beside its own code, so that nothing is
@@ -10,6 +11,7 @@ import type { BackendDescription } from './backend.ts'
  */
 export async function activateWasm(): Promise<BackendDescription> {
   if (!(await tf.setBackend('wasm'))) throw new Error('WebAssembly did not initialize')
+  guardMemory()
   const simd = (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) === true
   return {
     device: 'CPU',
