@@ -188,6 +188,15 @@ describe('a sample', () => {
     }
   })
 
+  test.each([0, 0.5, 1, 2])(
+    'takes a score that rounding left below zero for one of zero, at power %d',
+    (power) => {
+      const of = (least: number) => sample(Float32Array.of(3, least, 1, 2, least), 3, power, seededRandom(2))
+      expect(of(-1e-7)).toEqual(of(0))
+      expect([...of(-1e-7).weights].every((weight) => weight > 0 && Number.isFinite(weight))).toBe(true)
+    },
+  )
+
   test('is the same for a seed and a step, and another for another of either', () => {
     const tokens = (seed: number, step: number) => [
       ...(selectionBy({ rule: 'sample', seed }, 0.25, batchOf({ step })).tokens as Int32Array),
