@@ -1,6 +1,7 @@
 import type { Batch } from '../messages.ts'
 import { type Cap, hardest, hardestWithin } from './hardest.ts'
 import { documentKinds, repeatKinds } from './kinds.ts'
+import { partOf } from './part-of.ts'
 import { sample } from './sample.ts'
 import type { Choice, Granularity, SelectionSettings } from './select.ts'
 import { stepRandom } from './step-random.ts'
@@ -36,7 +37,7 @@ export function choiceBy(
   const isPlain = dropped === 0 && documentCap === undefined && repeatCap === undefined
   if (isPlain) return { choose: hardest, hasThreshold: true }
   const choose: Choice = (scores, count, batch) =>
-    hardestWithin(scores, count, Math.floor(dropped * scores.length), capsOf(batch, count, settings))
+    hardestWithin(scores, count, Math.floor(partOf(scores.length, dropped)), capsOf(batch, count, settings))
   return { choose, hasThreshold: true, alwaysChooses: true }
 }
 
@@ -47,7 +48,7 @@ function capsOf(
 ): readonly Cap[] {
   const caps: Cap[] = []
   if (documentCap !== undefined) {
-    const most = Math.max(1, Math.floor(documentCap * count))
+    const most = Math.max(1, Math.floor(partOf(count, documentCap)))
     caps.push({ kinds: documentKinds(batch, granularity), most })
   }
   if (repeatCap !== undefined) caps.push({ kinds: repeatKinds(batch, granularity), most: repeatCap })

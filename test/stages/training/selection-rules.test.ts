@@ -94,6 +94,17 @@ test('fewer are kept where documents are too few for their shares', () => {
   expect(selectionBy({ documentCap: 0.001 }, 1).tokens).toEqual(range(0, 1))
 })
 
+test('shares are counted in decimal numbers', () => {
+  // In binary 0.29 · 100 is below 29, and 0.145 · 100 below the half that is rounded up.
+  const hundred = batchOf({ rows: 10, tokens: range(0, 110), documents: new Int32Array(110) })
+  const losses = Float32Array.from({ length: 100 }, (_, i) => 100 - i)
+  const kept = (change: Partial<RuleSettings>, keep: number) =>
+    selectionBy(change, keep, hundred, losses).tokens
+  expect(kept({ rule: 'band', dropHardest: 0.29 }, 1)).toEqual(range(29, 100))
+  expect(kept({ documentCap: 0.29 }, 1)).toEqual(range(0, 29))
+  expect(kept({}, 0.145)).toEqual(range(0, 15))
+})
+
 test('a sequence counts for the document that most of its targets belong to', () => {
   // Rows: all of 1; two targets of 1 and eight of 2; five of 2, then five of 3; all of 3.
   const owners = ['11111111111', '11122222222', '22222233333', '33333333333'].join('')
