@@ -114,6 +114,28 @@ test('a sequence counts for the document that most of its targets belong to', ()
   expect(selectionBy(rule, 0.75, batchOf({ documents })).rows).toEqual(Int32Array.of(0, 1, 3))
 })
 
+test('a document that comes twice in a step counts as one', () => {
+  // Documents 0 and 2 of the order are the same row of the shards; document 1 is the same row of another part.
+  const places = { parts: Uint32Array.of(1, 0, 1, 1), rows: Uint32Array.of(5, 5, 5, 6) }
+  const owners = ['00000000000', '22222222222', '11111111111', '33333333333'].join('')
+  const batch = batchOf({ places, documents: Int32Array.from(owners, Number) })
+  expect(selectionBy({ granularity: 'sequence', documentCap: 0.5 }, 0.5, batch).rows).toEqual(
+    Int32Array.of(0, 2),
+  )
+  expect(selectionBy({ documentCap: 0.25 }, 0.5, batch).tokens).toEqual(
+    Int32Array.from([...range(0, 5), ...range(20, 25), ...range(30, 35)]),
+  )
+})
+
+test('a sequence that holds a document twice counts for it by the targets of both', () => {
+  const places = { parts: new Uint32Array(5), rows: Uint32Array.of(7, 8, 7, 9, 9) }
+  // Row 0 has three targets of the first document, four of the second, and three of the first once more.
+  const owners = ['00001111222', '00000000000', '33333333333', '44444444444'].join('')
+  const batch = batchOf({ places, documents: Int32Array.from(owners, Number) })
+  const by = (keep: number) => selectionBy({ granularity: 'sequence', documentCap: 0.25 }, keep, batch).rows
+  expect(by(0.5)).toEqual(Int32Array.of(0, 2))
+})
+
 test('a token after the same seven tokens is kept as often as allowed', () => {
   // Rows 0 and 2 are equal, so that three of their targets end the same eight tokens; row 3 begins like them but for its first token.
   const row = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
