@@ -159,6 +159,63 @@ test('a sequence of equal tokens is kept as often as allowed, and the next harde
   expect(by(2).rows).toEqual(Int32Array.of(0, 1))
 })
 
+describe('a document that several sequences hold at different offsets', () => {
+  const wide = 20
+  /** Rows of 21 tokens, the hardest first. */
+  const kept = (repeatCap: number, texts: readonly (readonly number[])[], keep = 1) => {
+    const tokens = Int32Array.from(texts.flat())
+    const change = { rows: texts.length, length: wide, tokens, documents: new Int32Array(tokens.length) }
+    const losses = Float32Array.from({ length: texts.length * wide }, (_, i) => texts.length * wide - i)
+    const settings = { granularity: 'sequence', repeatCap } as const
+    return selectionBy(settings, keep, batchOf(change), losses).rows
+  }
+  const document = [...range(100, 140)]
+  const other = (from: number, count: number) => [...range(from, from + count)]
+  const start = document.slice(0, 21)
+
+  test('is kept as often as allowed, and the next hardest takes the place', () => {
+    const shifted = [...other(200, 5), ...document.slice(0, 16)]
+    const later = [...document.slice(1, 19), ...other(300, 3)]
+    const texts = [start, shifted, later, other(400, 21)]
+    expect(kept(1, texts)).toEqual(Int32Array.of(0, 3))
+    expect(kept(1, texts, 0.5)).toEqual(Int32Array.of(0, 3))
+    expect(kept(2, texts)).toEqual(Int32Array.of(0, 1, 3))
+    expect(kept(3, texts)).toBeUndefined()
+  })
+
+  test('is known where each of several kept sequences has a part of it', () => {
+    const end = [...other(500, 3), ...document.slice(16, 34)]
+    expect(kept(1, [start, end, document.slice(8, 29)])).toEqual(Int32Array.of(0, 1))
+  })
+
+  test('does not count where less than half of a sequence is of it', () => {
+    // Of fourteen runs of eight tokens eight are of the document, then seven.
+    expect(kept(1, [start, [...document.slice(0, 15), ...other(200, 6)]])).toEqual(Int32Array.of(0))
+    expect(kept(1, [start, [...document.slice(0, 14), ...other(200, 7)]])).toBeUndefined()
+  })
+
+  test('counts once for a sequence that repeats itself', () => {
+    const refrain = [...other(1, 7), ...other(1, 7), ...other(1, 7)]
+    expect(kept(2, [refrain, [...refrain.slice(1), 1], refrain])).toEqual(Int32Array.of(0, 1))
+  })
+
+  test('is all that is left out: unlike sequences are kept, frequent tokens or not', () => {
+    const random = seededRandom(4)
+    const texts = Array.from({ length: 64 }, () => Array.from({ length: 21 }, () => random() % 6))
+    expect(kept(1, texts)).toBeUndefined()
+  })
+})
+
+test('sequences shorter than a run of eight tokens repeat each other where they are equal', () => {
+  const tokens = Int32Array.of(1, 2, 3, 4, 1, 2, 3, 4, 2, 3, 4, 1)
+  const short = batchOf({ rows: 3, length: 3, tokens, documents: new Int32Array(12) })
+  const losses = falling.slice(0, 9)
+  expect(selectionBy({ granularity: 'sequence', repeatCap: 1 }, 1, short, losses).rows).toEqual(
+    Int32Array.of(0, 2),
+  )
+  expect(selectionBy({ granularity: 'token', repeatCap: 1 }, 1, short, losses).tokens).toBeUndefined()
+})
+
 describe('a sample', () => {
   const random = seededRandom(5)
   const uniform = () => random() / 2 ** 32
