@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { dispose } from './backend/tidy.ts'
-import { mergeRecords } from './merge-records.ts'
+import { type BatchRecord, mergeRecords } from './merge-records.ts'
 import type { Gradients } from './messages.ts'
 
 /**
@@ -10,15 +10,15 @@ import type { Gradients } from './messages.ts'
  */
 export class GradientSum {
   readonly #sums = new Map<string, Tensor>()
-  readonly #records: Gradients['record'][] = []
+  readonly #parts: BatchRecord[] = []
   #startedAt = 0
 
   /** Adds the gradients of a batch, which stay the caller's. */
-  add({ gradients, record, startedAt }: Gradients): void {
-    if (this.#records.length === 0) this.#startedAt = startedAt
-    this.#records.push(record)
+  add({ batch, gradients, record, startedAt }: Gradients): void {
+    if (this.#parts.length === 0) this.#startedAt = startedAt
+    this.#parts.push({ batch, record })
     // The first batch is the measure, so that batches that keep alike are added as they are.
-    const weight = keptTokens(record) / keptTokens(this.#records[0])
+    const weight = keptTokens(record) / keptTokens(this.#parts[0].record)
     for (const [name, gradient] of gradients) {
       const sum = this.#sums.get(name)
       this.#sums.set(name, sum ? added(sum, gradient, weight) : tf.clone(gradient))
@@ -33,7 +33,8 @@ export class GradientSum {
 
   /** What makes the sum a mean over tokens. */
   get scale(): number {
-    return keptTokens(this.#records[0]) / this.#records.reduce((sum, record) => sum + keptTokens(record), 0)
+    const all = this.#parts.reduce((sum, { record }) => sum + keptTokens(record), 0)
+    return keptTokens(this.#parts[0].record) / all
   }
 
   /** When the first batch began, by performance.now(). */
@@ -43,14 +44,14 @@ export class GradientSum {
 
   /** What all batches did, as one step. */
   record(step: number): Gradients['record'] {
-    return mergeRecords(step, this.#records)
+    return mergeRecords(step, this.#parts)
   }
 
   /** Gives all tensors back, and begins anew. */
   clear(): void {
     dispose([...this.#sums.values()])
     this.#sums.clear()
-    this.#records.length = 0
+    this.#parts.length = 0
   }
 }
 

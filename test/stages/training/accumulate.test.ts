@@ -3,7 +3,7 @@ import type { StoredTensor } from '../../../schemas/safetensors.ts'
 import { backward } from '../../../stages/training/backward.ts'
 import { forward } from '../../../stages/training/forward.ts'
 import { GradientSum } from '../../../stages/training/gradient-sum.ts'
-import { mergeRecords } from '../../../stages/training/merge-records.ts'
+import { type BatchRecord, mergeRecords } from '../../../stages/training/merge-records.ts'
 import type { Gradients, Step } from '../../../stages/training/messages.ts'
 import { optimize } from '../../../stages/training/optimize.ts'
 import { onEveryBackend } from './backends.ts'
@@ -144,29 +144,32 @@ await onEveryBackend((backend) => {
 
 test('the record of a step is put together from its batches', () => {
   const common = { step: 9, keepRatio: 0.5, waitingMs: 1, forwardMs: 2, backwardMs: 3, tokens: 100 }
+  const first = {
+    ...common,
+    loss: 2,
+    keptLoss: 3,
+    keptFraction: 0.75,
+    threshold: 2.5,
+    keptByPhase: { 0: 0.75 },
+    keptByFrequency: [1, 1, 0.5, 0.5] as const,
+    documentGini: 0.2,
+    mostKept: [5, 6, 7],
+  }
+  const second = {
+    ...common,
+    loss: 4,
+    keptLoss: 5,
+    keptFraction: 0.25,
+    threshold: 4.5,
+    keptByPhase: { 0: 0.25, 1: 0.5 },
+    keptByFrequency: [0, 0, 0.5, 0.5] as const,
+    documentGini: 0.6,
+    mostKept: [7, 8, 6],
+  }
+  const batchOf = (...phases: number[]) => ({ length: 25, phases: Int32Array.from(phases) })
   const merged = mergeRecords(4, [
-    {
-      ...common,
-      loss: 2,
-      keptLoss: 3,
-      keptFraction: 0.75,
-      threshold: 2.5,
-      keptByPhase: { 0: 0.75 },
-      keptByFrequency: [1, 1, 0.5, 0.5],
-      documentGini: 0.2,
-      mostKept: [5, 6, 7],
-    },
-    {
-      ...common,
-      loss: 4,
-      keptLoss: 5,
-      keptFraction: 0.25,
-      threshold: 4.5,
-      keptByPhase: { 0: 0.25, 1: 0.5 },
-      keptByFrequency: [0, 0, 0.5, 0.5],
-      documentGini: 0.6,
-      mostKept: [7, 8, 6],
-    },
+    { batch: batchOf(0, 0, 0, 0), record: first },
+    { batch: batchOf(0, 1, 1, 1), record: second },
   ])
   expect(merged).toEqual({
     step: 4,
@@ -175,7 +178,7 @@ test('the record of a step is put together from its batches', () => {
     keepRatio: 0.5,
     keptFraction: 0.5,
     threshold: 2.5,
-    keptByPhase: { 0: 0.5, 1: 0.5 },
+    keptByPhase: { 0: 0.65, 1: 0.5 },
     keptByFrequency: [0.5, 0.5, 0.5, 0.5],
     documentGini: expect.closeTo(0.3, 12) as number,
     mostKept: [7, 6, 5],
@@ -184,4 +187,25 @@ test('the record of a step is put together from its batches', () => {
     forwardMs: 4,
     backwardMs: 6,
   })
+})
+
+test('a phase of a step has the share of its tokens, however many of its rows a batch has and however long they are', () => {
+  const partOf = (phases: number[], length: number, keptByPhase: Record<string, number>) => ({
+    batch: { length, phases: Int32Array.from(phases) },
+    record: {
+      tokens: phases.length * length,
+      keptFraction: 0.5,
+      mostKept: [],
+      keptByFrequency: [],
+      keptByPhase,
+    },
+  })
+  const shares = (...parts: ReturnType<typeof partOf>[]) =>
+    mergeRecords(0, parts as unknown as BatchRecord[]).keptByPhase
+  const [one, fifteen] = [[3, ...new Array<number>(15).fill(1)], new Array<number>(16).fill(3).fill(1, 0, 1)]
+  expect(shares(partOf(one, 8, { 1: 0.4, 3: 1 }), partOf(fifteen, 8, { 1: 1, 3: 0.2 }))).toEqual({
+    1: expect.closeTo((15 * 0.4 + 1) / 16, 12) as number,
+    3: expect.closeTo(0.25, 12) as number,
+  })
+  expect(shares(partOf([0, 0], 8, { 0: 1 }), partOf([0], 16, { 0: 0.5 }))).toEqual({ 0: 0.75 })
 })
