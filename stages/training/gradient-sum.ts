@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { dispose } from './backend/tidy.ts'
-import { type BatchRecord, mergeRecords } from './merge-records.ts'
-import type { Gradients } from './messages.ts'
+import { mergeRecords } from './merge-records.ts'
+import type { Batch, Gradients } from './messages.ts'
 
 /**
  * The gradient of an update that is made of several batches: that of the mean loss of all their kept tokens. Beside the
@@ -10,7 +10,7 @@ import type { Gradients } from './messages.ts'
  */
 export class GradientSum {
   readonly #sums = new Map<string, Tensor>()
-  readonly #parts: BatchRecord[] = []
+  readonly #parts: Pick<Gradients, 'batch' | 'record'>[] = []
   #startedAt = 0
 
   /** Adds the gradients of a batch, which stay the caller's. */
@@ -35,6 +35,11 @@ export class GradientSum {
   get scale(): number {
     const all = this.#parts.reduce((sum, { record }) => sum + keptTokens(record), 0)
     return keptTokens(this.#parts[0].record) / all
+  }
+
+  /** The first of the batches added. */
+  get firstBatch(): Batch {
+    return this.#parts[0].batch
   }
 
   /** When the first batch began, by performance.now(). */

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { StoredTensor } from '../../../schemas/safetensors.ts'
+import { UserError } from '../../../schemas/user-error.ts'
 import { backward } from '../../../stages/training/backward.ts'
 import { forward } from '../../../stages/training/forward.ts'
 import { GradientSum } from '../../../stages/training/gradient-sum.ts'
@@ -114,32 +115,59 @@ await onEveryBackend((backend) => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
-  test('a gradient that is not a number stops the run before the update, and names the step and its documents', async () => {
-    const before = tf.memory().numTensors
-    async function* spoiled(items: AsyncIterable<Gradients>) {
-      for await (const item of items) {
-        if (item.batch.step === 2) {
-          item.gradients.get('model.norm.weight')?.dispose()
-          ;(item.gradients as Map<string, tf.Tensor>).set('model.norm.weight', tf.fill([16], NaN))
+  test.each([
+    [
+      1,
+      2,
+      'Its batch, 2, holds documents 6 (part 1, row 106) to 8 (part 1, row 108) of the order of `shards`, counted from 0.',
+    ],
+    [
+      3,
+      1,
+      'Its first batch, 3, holds documents 9 (part 1, row 109) to 11 (part 1, row 111) of the order of `shards`, counted from 0, and its last, 5, documents 15 (part 1, row 115) to 17 (part 1, row 117) of the order of `shards`, counted from 0.',
+    ],
+  ])(
+    'a gradient that is not a number stops the run before the update, and names the batches of the step (%d)',
+    async (accumulate, step, batchesSaid) => {
+      const before = tf.memory().numTensors
+      const spoiledBatch = step * accumulate
+      async function* ordered() {
+        const places = {
+          parts: new Uint32Array(24).fill(1),
+          rows: Uint32Array.from({ length: 24 }, (_, i) => 100 + i),
         }
-        yield item
+        for await (const batch of batches('shards')) {
+          const documents = batch.documents.map(
+            (_, i) => 3 * batch.step + Math.floor((3 * i) / batch.documents.length),
+          )
+          yield { ...batch, documents, places }
+        }
       }
-    }
-    const model = { dim: 16, layers: 2, heads: 4, backend: backend().name }
-    const gradients = backward.run(
-      forward.run(batches('shards'), context(forward, model)),
-      context(backward, {}),
-    )
-    const updates = optimize.run(spoiled(gradients), context(optimize, { accumulate: 2 }))
-    await updates.next()
-    const { value } = await updates.next()
-    const kept = await (value as Step).model.parameters.export()
-    await expect(updates.next()).rejects.toThrow(
-      "The gradient's norm is NaN in step 1: training diverged. Its last batch, 3, holds document 0 of the order of `shards`, counted from 0. Checkpoints written so far stay.",
-    )
-    expect([...kept.values()].every(({ values }) => values.every(Number.isFinite))).toBe(true)
-    expect(tf.memory().numTensors).toBe(before)
-  })
+      async function* spoiled(items: AsyncIterable<Gradients>) {
+        for await (const item of items) {
+          if (item.batch.step === spoiledBatch) {
+            item.gradients.get('model.norm.weight')?.dispose()
+            ;(item.gradients as Map<string, tf.Tensor>).set('model.norm.weight', tf.fill([16], NaN))
+          }
+          yield item
+        }
+      }
+      const model = { dim: 16, layers: 2, heads: 4, backend: backend().name }
+      const gradients = backward.run(forward.run(ordered(), context(forward, model)), context(backward, {}))
+      const updates = optimize.run(spoiled(gradients), context(optimize, { accumulate }))
+      let kept = new Map<string, StoredTensor>()
+      const run = async () => {
+        for await (const { model } of updates) kept = await model.parameters.export()
+      }
+      const problem = await run().catch((error: unknown) => error)
+      expect(problem).toBeInstanceOf(UserError)
+      expect((problem as Error).message).toContain(
+        `The gradient's norm is NaN in step ${step}: training diverged. ${batchesSaid} Checkpoints written so far stay.`,
+      )
+      expect([...kept.values()].every(({ values }) => values.every(Number.isFinite))).toBe(true)
+      expect(tf.memory().numTensors).toBe(before)
+    },
+  )
 })
 
 test('the record of a step is put together from its batches', () => {
