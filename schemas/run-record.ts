@@ -36,7 +36,8 @@ export interface StepRecord {
   readonly keptByFrequency: readonly [number, number, number, number]
   /**
    * Gini coefficient of the documents' gains, a gain being the sum of the weights that a document's targets have in the
-   * step's loss: 0 where every document of the step has the same, near 1 where one of many has all.
+   * step's loss: 0 where every document of the step has the same, near 1 where one of many has all. A document that
+   * comes twice in the step counts as one.
    */
   readonly documentGini: number
   /** The token ids that the kept targets have most often: 16 at most, the most frequent first, of equals the smaller id. */

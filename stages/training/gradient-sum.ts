@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { dispose } from './backend/tidy.ts'
 import { mergeRecords } from './merge-records.ts'
-import type { Gradients } from './messages.ts'
+import type { Batch, Gradients } from './messages.ts'
 
 /**
  * The gradient of an update that is made of several batches: that of the mean loss of all their kept tokens. Beside the
@@ -10,15 +10,15 @@ import type { Gradients } from './messages.ts'
  */
 export class GradientSum {
   readonly #sums = new Map<string, Tensor>()
-  readonly #records: Gradients['record'][] = []
+  readonly #parts: Pick<Gradients, 'batch' | 'record'>[] = []
   #startedAt = 0
 
   /** Adds the gradients of a batch, which stay the caller's. */
-  add({ gradients, record, startedAt }: Gradients): void {
-    if (this.#records.length === 0) this.#startedAt = startedAt
-    this.#records.push(record)
+  add({ batch, gradients, record, startedAt }: Gradients): void {
+    if (this.#parts.length === 0) this.#startedAt = startedAt
+    this.#parts.push({ batch, record })
     // The first batch is the measure, so that batches that keep alike are added as they are.
-    const weight = keptTokens(record) / keptTokens(this.#records[0])
+    const weight = keptTokens(record) / keptTokens(this.#parts[0].record)
     for (const [name, gradient] of gradients) {
       const sum = this.#sums.get(name)
       this.#sums.set(name, sum ? added(sum, gradient, weight) : tf.clone(gradient))
@@ -33,7 +33,13 @@ export class GradientSum {
 
   /** What makes the sum a mean over tokens. */
   get scale(): number {
-    return keptTokens(this.#records[0]) / this.#records.reduce((sum, record) => sum + keptTokens(record), 0)
+    const all = this.#parts.reduce((sum, { record }) => sum + keptTokens(record), 0)
+    return keptTokens(this.#parts[0].record) / all
+  }
+
+  /** The first of the batches added. */
+  get firstBatch(): Batch {
+    return this.#parts[0].batch
   }
 
   /** When the first batch began, by performance.now(). */
@@ -43,14 +49,14 @@ export class GradientSum {
 
   /** What all batches did, as one step. */
   record(step: number): Gradients['record'] {
-    return mergeRecords(step, this.#records)
+    return mergeRecords(step, this.#parts)
   }
 
   /** Gives all tensors back, and begins anew. */
   clear(): void {
     dispose([...this.#sums.values()])
     this.#sums.clear()
-    this.#records.length = 0
+    this.#parts.length = 0
   }
 }
 

@@ -1,15 +1,23 @@
 import type { StepRecord } from '../../schemas/run-record.ts'
-import type { Gradients } from './messages.ts'
+import type { Batch, Gradients } from './messages.ts'
 
 type Record = Gradients['record']
 
+/** What a batch did to an update. */
+export interface BatchRecord {
+  readonly batch: Pick<Batch, 'length' | 'phases'>
+  readonly record: Record
+}
+
 /**
- * The record of a step that was made of several batches. Means are over tokens, those of what was kept over kept tokens;
- * the Gini coefficient is the mean of the batches', and a phase's share that of the batches that have it.
+ * The record of a step that was made of several batches. Means are over tokens, those of what was kept over kept tokens,
+ * and a phase's share over the tokens of its rows. The Gini coefficient is the mean of the batches', and so is the share
+ * of a quarter, which is one of each batch's targets.
  *
- * @param records one at least; a single one stays as it is, but for its step
+ * @param parts one at least; the record of a single one stays as it is, but for its step
  */
-export function mergeRecords(step: number, records: readonly Record[]): Record {
+export function mergeRecords(step: number, parts: readonly BatchRecord[]): Record {
+  const records = parts.map(({ record }) => record)
   if (records.length === 1) return { ...records[0], step }
   const sum = (value: (record: Record) => number) =>
     records.reduce((total, record) => total + value(record), 0)
@@ -26,7 +34,7 @@ export function mergeRecords(step: number, records: readonly Record[]): Record {
     keepRatio: mean(({ keepRatio }) => keepRatio),
     keptFraction,
     threshold: thresholds.length > 0 ? Math.min(...thresholds) : null,
-    keptByPhase: sharesByPhase(records),
+    keptByPhase: sharesByPhase(parts),
     keptByFrequency: [0, 1, 2, 3].map((quarter) =>
       mean(({ keptByFrequency }) => keptByFrequency[quarter]),
     ) as unknown as StepRecord['keptByFrequency'],
@@ -39,15 +47,19 @@ export function mergeRecords(step: number, records: readonly Record[]): Record {
   }
 }
 
-function sharesByPhase(records: readonly Record[]): StepRecord['keptByPhase'] {
-  const shares = new Map<string, number[]>()
-  for (const { keptByPhase } of records) {
-    for (const [phase, share] of Object.entries(keptByPhase)) {
-      shares.set(phase, [...(shares.get(phase) ?? []), share])
+function sharesByPhase(parts: readonly BatchRecord[]): StepRecord['keptByPhase'] {
+  const sums = new Map<number, { kept: number; tokens: number }>()
+  for (const { batch, record } of parts) {
+    for (const phase of batch.phases) {
+      const { kept, tokens } = sums.get(phase) ?? { kept: 0, tokens: 0 }
+      // One phase's rows may have more of its kept tokens and others fewer: together they have its share of them all.
+      sums.set(phase, {
+        kept: kept + record.keptByPhase[phase] * batch.length,
+        tokens: tokens + batch.length,
+      })
     }
   }
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-  return Object.fromEntries([...shares].map(([phase, values]) => [phase, mean(values)]))
+  return Object.fromEntries(Array.from(sums, ([phase, { kept, tokens }]) => [phase, kept / tokens]))
 }
 
 /** The ids that stand in most of the lists, and of equals those that stand further in front; as many as the longest has. */

@@ -51,7 +51,7 @@ const options = z
       .min(1)
       .optional()
       .describe(
-        'How often the same is kept at most in a step: a sequence of equal tokens, or a token after the same seven.',
+        'How often the same is kept at most in a step: a token after the same seven, or a sequence of which more than half, in runs of eight tokens, stands in that many kept ones.',
       ),
   })
   .superRefine((options, context) => {
@@ -83,7 +83,7 @@ const options = z
 export const ohem = defineStage({
   name: 'ohem',
   summary: 'Keep the sequences or tokens with the largest loss, or by another criterion, for backward.',
-  version: 1,
+  version: 2,
   accepts: ['forwarded'],
   emits: 'selected',
   options,

@@ -86,7 +86,7 @@ export const optimize = defineStage({
           const gradientNorm = sum.scale * (await model.kernels.globalNorm(sum.gradients.values()))
           // A run that is aborted disposes of its tensors, perhaps while the norm was being read.
           signal.throwIfAborted()
-          if (!Number.isFinite(gradientNorm)) throw divergence(gradientNorm, step, batch)
+          if (!Number.isFinite(gradientNorm)) throw divergence(gradientNorm, step, sum.firstBatch, batch)
           const now = learningRate(rate, step, steps, { rows: batch.rows * accumulate, length: batch.length })
           optimizer.update(sum.gradients, now, sum.scale * Math.min(1, clip / gradientNorm))
           const stepMs = performance.now() - sum.startedAt - waitedMs
@@ -119,9 +119,14 @@ async function restore(optimizer: Optimizer, model: Model, checkpoint: string) {
   return { updates, record }
 }
 
-function divergence(norm: number, step: number, batch: Batch): UserError {
+/** Any batch of a sum, and any row of it, may be what is not finite: the gradient does not tell. */
+function divergence(norm: number, step: number, first: Batch, last: Batch): UserError {
+  const batches =
+    first.step === last.step
+      ? `Its batch, ${last.step}, holds ${documentsOf(last)}.`
+      : `Its first batch, ${first.step}, holds ${documentsOf(first)}, and its last, ${last.step}, ${documentsOf(last)}.`
   return new UserError(
-    `The gradient's norm is ${norm} in step ${step}: training diverged. Its last batch, ${batch.step}, holds ${documentsOf(batch)}. ` +
+    `The gradient's norm is ${norm} in step ${step}: training diverged. ${batches} ` +
       'Checkpoints written so far stay. Lower `peak` of `optimize`, or raise its `warm-up`, and begin a new run.',
   )
 }

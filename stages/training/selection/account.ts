@@ -3,7 +3,7 @@ import type { Batch } from '../messages.ts'
 import { type Kept, tokensOfRows } from '../model/kept.ts'
 import { keptByFrequency } from './frequency.ts'
 import { gini } from './gini.ts'
-import { documentKinds } from './kinds.ts'
+import { documentKinds } from './document-kinds.ts'
 import { mostKept } from './most-kept.ts'
 
 /** Whom a selection favours: a pure function of the batch and of what is kept, so that a resumed run says the same. */

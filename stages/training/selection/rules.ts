@@ -1,6 +1,9 @@
 import type { Batch } from '../messages.ts'
-import { type Cap, hardest, hardestWithin } from './hardest.ts'
-import { documentKinds, repeatKinds } from './kinds.ts'
+import { documentKinds } from './document-kinds.ts'
+import { hardest, hardestWithin } from './hardest.ts'
+import { type Limit, mostOfEachKind } from './limit.ts'
+import { partOf } from './part-of.ts'
+import { repeatLimit } from './repeats.ts'
 import { sample } from './sample.ts'
 import type { Choice, Granularity, SelectionSettings } from './select.ts'
 import { stepRandom } from './step-random.ts'
@@ -36,20 +39,20 @@ export function choiceBy(
   const isPlain = dropped === 0 && documentCap === undefined && repeatCap === undefined
   if (isPlain) return { choose: hardest, hasThreshold: true }
   const choose: Choice = (scores, count, batch) =>
-    hardestWithin(scores, count, Math.floor(dropped * scores.length), capsOf(batch, count, settings))
+    hardestWithin(scores, count, Math.floor(partOf(scores.length, dropped)), limitsOf(batch, count, settings))
   return { choose, hasThreshold: true, alwaysChooses: true }
 }
 
-function capsOf(
+function limitsOf(
   batch: Batch,
   count: number,
   { granularity, documentCap, repeatCap }: RuleSettings,
-): readonly Cap[] {
-  const caps: Cap[] = []
+): readonly Limit[] {
+  const limits: Limit[] = []
   if (documentCap !== undefined) {
-    const most = Math.max(1, Math.floor(documentCap * count))
-    caps.push({ kinds: documentKinds(batch, granularity), most })
+    const most = Math.max(1, Math.floor(partOf(count, documentCap)))
+    limits.push(mostOfEachKind(documentKinds(batch, granularity), most))
   }
-  if (repeatCap !== undefined) caps.push({ kinds: repeatKinds(batch, granularity), most: repeatCap })
-  return caps
+  if (repeatCap !== undefined) limits.push(repeatLimit(batch, granularity, repeatCap))
+  return limits
 }

@@ -20,7 +20,7 @@ const evenShare = 0.01
  * Thompson 1952, 10.1080/01621459.1952.10483446). One uniform number draws them all, by systematic sampling: the
  * probabilities are laid end to end, and an item is kept where a whole number of steps from that number falls on it.
  *
- * @param scores none below zero
+ * @param scores those below zero, as rounding makes of the losses of tokens that are all but certain, count as zero
  */
 export function sample(scores: Float32Array, count: number, power: number, random: RandomSource): Sample {
   const chances = inclusionChances(scores, count, power)
@@ -45,7 +45,8 @@ function inclusionChances(scores: Float32Array, count: number, power: number): F
   for (let i = 0; i < total; i++) largest = Math.max(largest, scores[i])
   let sum = 0
   for (let i = 0; i < total; i++) {
-    chances[i] = largest > 0 ? (scores[i] / largest) ** power : 1
+    // A number below zero has no fractional power.
+    chances[i] = largest > 0 ? (Math.max(0, scores[i]) / largest) ** power : 1
     sum += chances[i]
   }
   for (let i = 0; i < total; i++) {

@@ -4,6 +4,7 @@ import { tokensOfRows } from '../model/kept.ts'
 import { keepRatio, keepRatioOption, type KeepRatioSchedule } from '../schedules/keep-ratio.ts'
 import type { Score } from './criteria.ts'
 import { everything, mean, readLosses } from './losses.ts'
+import { partOf } from './part-of.ts'
 import type { Sample } from './sample.ts'
 
 export const granularities = ['sequence', 'token'] as const
@@ -98,7 +99,7 @@ function itemsOf({ granularity }: SelectionSettings, { rows, length }: Batch): n
 }
 
 function countOf(settings: SelectionSettings, batch: Batch): number {
-  return Math.max(1, Math.round(ratioOf(settings, batch) * itemsOf(settings, batch)))
+  return Math.max(1, Math.round(partOf(itemsOf(settings, batch), ratioOf(settings, batch))))
 }
 
 function chooses(settings: SelectionSettings, batch: Batch): boolean {

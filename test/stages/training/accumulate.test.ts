@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { StoredTensor } from '../../../schemas/safetensors.ts'
+import { UserError } from '../../../schemas/user-error.ts'
 import { backward } from '../../../stages/training/backward.ts'
 import { forward } from '../../../stages/training/forward.ts'
 import { GradientSum } from '../../../stages/training/gradient-sum.ts'
-import { mergeRecords } from '../../../stages/training/merge-records.ts'
+import { type BatchRecord, mergeRecords } from '../../../stages/training/merge-records.ts'
 import type { Gradients, Step } from '../../../stages/training/messages.ts'
 import { optimize } from '../../../stages/training/optimize.ts'
 import { onEveryBackend } from './backends.ts'
@@ -114,59 +115,89 @@ await onEveryBackend((backend) => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
-  test('a gradient that is not a number stops the run before the update, and names the step and its documents', async () => {
-    const before = tf.memory().numTensors
-    async function* spoiled(items: AsyncIterable<Gradients>) {
-      for await (const item of items) {
-        if (item.batch.step === 2) {
-          item.gradients.get('model.norm.weight')?.dispose()
-          ;(item.gradients as Map<string, tf.Tensor>).set('model.norm.weight', tf.fill([16], NaN))
+  test.each([
+    [
+      1,
+      2,
+      'Its batch, 2, holds documents 6 (part 1, row 106) to 8 (part 1, row 108) of the order of `shards`, counted from 0.',
+    ],
+    [
+      3,
+      1,
+      'Its first batch, 3, holds documents 9 (part 1, row 109) to 11 (part 1, row 111) of the order of `shards`, counted from 0, and its last, 5, documents 15 (part 1, row 115) to 17 (part 1, row 117) of the order of `shards`, counted from 0.',
+    ],
+  ])(
+    'a gradient that is not a number stops the run before the update, and names the batches of the step (%d)',
+    async (accumulate, step, batchesSaid) => {
+      const before = tf.memory().numTensors
+      const spoiledBatch = step * accumulate
+      async function* ordered() {
+        const places = {
+          parts: new Uint32Array(24).fill(1),
+          rows: Uint32Array.from({ length: 24 }, (_, i) => 100 + i),
         }
-        yield item
+        for await (const batch of batches('shards')) {
+          const documents = batch.documents.map(
+            (_, i) => 3 * batch.step + Math.floor((3 * i) / batch.documents.length),
+          )
+          yield { ...batch, documents, places }
+        }
       }
-    }
-    const model = { dim: 16, layers: 2, heads: 4, backend: backend().name }
-    const gradients = backward.run(
-      forward.run(batches('shards'), context(forward, model)),
-      context(backward, {}),
-    )
-    const updates = optimize.run(spoiled(gradients), context(optimize, { accumulate: 2 }))
-    await updates.next()
-    const { value } = await updates.next()
-    const kept = await (value as Step).model.parameters.export()
-    await expect(updates.next()).rejects.toThrow(
-      "The gradient's norm is NaN in step 1: training diverged. Its last batch, 3, holds document 0 of the order of `shards`, counted from 0. Checkpoints written so far stay.",
-    )
-    expect([...kept.values()].every(({ values }) => values.every(Number.isFinite))).toBe(true)
-    expect(tf.memory().numTensors).toBe(before)
-  })
+      async function* spoiled(items: AsyncIterable<Gradients>) {
+        for await (const item of items) {
+          if (item.batch.step === spoiledBatch) {
+            item.gradients.get('model.norm.weight')?.dispose()
+            ;(item.gradients as Map<string, tf.Tensor>).set('model.norm.weight', tf.fill([16], NaN))
+          }
+          yield item
+        }
+      }
+      const model = { dim: 16, layers: 2, heads: 4, backend: backend().name }
+      const gradients = backward.run(forward.run(ordered(), context(forward, model)), context(backward, {}))
+      const updates = optimize.run(spoiled(gradients), context(optimize, { accumulate }))
+      let kept = new Map<string, StoredTensor>()
+      const run = async () => {
+        for await (const { model } of updates) kept = await model.parameters.export()
+      }
+      const problem = await run().catch((error: unknown) => error)
+      expect(problem).toBeInstanceOf(UserError)
+      expect((problem as Error).message).toContain(
+        `The gradient's norm is NaN in step ${step}: training diverged. ${batchesSaid} Checkpoints written so far stay.`,
+      )
+      expect([...kept.values()].every(({ values }) => values.every(Number.isFinite))).toBe(true)
+      expect(tf.memory().numTensors).toBe(before)
+    },
+  )
 })
 
 test('the record of a step is put together from its batches', () => {
   const common = { step: 9, keepRatio: 0.5, waitingMs: 1, forwardMs: 2, backwardMs: 3, tokens: 100 }
+  const first = {
+    ...common,
+    loss: 2,
+    keptLoss: 3,
+    keptFraction: 0.75,
+    threshold: 2.5,
+    keptByPhase: { 0: 0.75 },
+    keptByFrequency: [1, 1, 0.5, 0.5] as const,
+    documentGini: 0.2,
+    mostKept: [5, 6, 7],
+  }
+  const second = {
+    ...common,
+    loss: 4,
+    keptLoss: 5,
+    keptFraction: 0.25,
+    threshold: 4.5,
+    keptByPhase: { 0: 0.25, 1: 0.5 },
+    keptByFrequency: [0, 0, 0.5, 0.5] as const,
+    documentGini: 0.6,
+    mostKept: [7, 8, 6],
+  }
+  const batchOf = (...phases: number[]) => ({ length: 25, phases: Int32Array.from(phases) })
   const merged = mergeRecords(4, [
-    {
-      ...common,
-      loss: 2,
-      keptLoss: 3,
-      keptFraction: 0.75,
-      threshold: 2.5,
-      keptByPhase: { 0: 0.75 },
-      keptByFrequency: [1, 1, 0.5, 0.5],
-      documentGini: 0.2,
-      mostKept: [5, 6, 7],
-    },
-    {
-      ...common,
-      loss: 4,
-      keptLoss: 5,
-      keptFraction: 0.25,
-      threshold: 4.5,
-      keptByPhase: { 0: 0.25, 1: 0.5 },
-      keptByFrequency: [0, 0, 0.5, 0.5],
-      documentGini: 0.6,
-      mostKept: [7, 8, 6],
-    },
+    { batch: batchOf(0, 0, 0, 0), record: first },
+    { batch: batchOf(0, 1, 1, 1), record: second },
   ])
   expect(merged).toEqual({
     step: 4,
@@ -175,7 +206,7 @@ test('the record of a step is put together from its batches', () => {
     keepRatio: 0.5,
     keptFraction: 0.5,
     threshold: 2.5,
-    keptByPhase: { 0: 0.5, 1: 0.5 },
+    keptByPhase: { 0: 0.65, 1: 0.5 },
     keptByFrequency: [0.5, 0.5, 0.5, 0.5],
     documentGini: expect.closeTo(0.3, 12) as number,
     mostKept: [7, 6, 5],
@@ -184,4 +215,25 @@ test('the record of a step is put together from its batches', () => {
     forwardMs: 4,
     backwardMs: 6,
   })
+})
+
+test('a phase of a step has the share of its tokens, however many of its rows a batch has and however long they are', () => {
+  const partOf = (phases: number[], length: number, keptByPhase: Record<string, number>) => ({
+    batch: { length, phases: Int32Array.from(phases) },
+    record: {
+      tokens: phases.length * length,
+      keptFraction: 0.5,
+      mostKept: [],
+      keptByFrequency: [],
+      keptByPhase,
+    },
+  })
+  const shares = (...parts: ReturnType<typeof partOf>[]) =>
+    mergeRecords(0, parts as unknown as BatchRecord[]).keptByPhase
+  const [one, fifteen] = [[3, ...new Array<number>(15).fill(1)], new Array<number>(16).fill(3).fill(1, 0, 1)]
+  expect(shares(partOf(one, 8, { 1: 0.4, 3: 1 }), partOf(fifteen, 8, { 1: 1, 3: 0.2 }))).toEqual({
+    1: expect.closeTo((15 * 0.4 + 1) / 16, 12) as number,
+    3: expect.closeTo(0.25, 12) as number,
+  })
+  expect(shares(partOf([0, 0], 8, { 0: 1 }), partOf([0], 16, { 0: 0.5 }))).toEqual({ 0: 0.75 })
 })

@@ -96,6 +96,19 @@ test('where everything is kept every share is 1', () => {
   }
 })
 
+test('the weights of a document that comes twice in a step are summed before they are compared', () => {
+  // Documents 0 and 2 of the order are the same row of the shards.
+  const documents = Int32Array.from(tokens, (_, i) => [0, 0, 1, 2, 2, 3][Math.floor(i / (length + 1))])
+  const places = { parts: new Uint32Array(4), rows: Uint32Array.of(3, 8, 3, 9) }
+  const giniOf = (change: Partial<Batch>) => {
+    const changed = { ...batch, documents, ...change }
+    return accountOf(changed, selectionOf(losses, changed, settings(1, 'token'))).documentGini
+  }
+  // Shares of 2, 1, 2, 1 rows, and of 4, 1, 1: Σ|a − b| over 2·n·6.
+  expect(giniOf({})).toBeCloseTo(8 / 48, 6)
+  expect(giniOf({ places })).toBeCloseTo(12 / 36, 6)
+})
+
 test('a token that is more than a quarter of the targets counts in several quarters', () => {
   // Six of eight targets are token 2, half of which are kept; then tokens 0 and 1, the first of which is kept.
   const [all, kept] = [

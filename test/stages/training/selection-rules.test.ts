@@ -94,6 +94,17 @@ test('fewer are kept where documents are too few for their shares', () => {
   expect(selectionBy({ documentCap: 0.001 }, 1).tokens).toEqual(range(0, 1))
 })
 
+test('shares are counted in decimal numbers', () => {
+  // In binary 0.29 · 100 is below 29, and 0.145 · 100 below the half that is rounded up.
+  const hundred = batchOf({ rows: 10, tokens: range(0, 110), documents: new Int32Array(110) })
+  const losses = Float32Array.from({ length: 100 }, (_, i) => 100 - i)
+  const kept = (change: Partial<RuleSettings>, keep: number) =>
+    selectionBy(change, keep, hundred, losses).tokens
+  expect(kept({ rule: 'band', dropHardest: 0.29 }, 1)).toEqual(range(29, 100))
+  expect(kept({ documentCap: 0.29 }, 1)).toEqual(range(0, 29))
+  expect(kept({}, 0.145)).toEqual(range(0, 15))
+})
+
 test('a sequence counts for the document that most of its targets belong to', () => {
   // Rows: all of 1; two targets of 1 and eight of 2; five of 2, then five of 3; all of 3.
   const owners = ['11111111111', '11122222222', '22222233333', '33333333333'].join('')
@@ -101,6 +112,28 @@ test('a sequence counts for the document that most of its targets belong to', ()
   const rule = { granularity: 'sequence', documentCap: 0.5 } as const
   expect(selectionBy(rule, 0.5, batchOf({ documents })).rows).toEqual(Int32Array.of(0, 1))
   expect(selectionBy(rule, 0.75, batchOf({ documents })).rows).toEqual(Int32Array.of(0, 1, 3))
+})
+
+test('a document that comes twice in a step counts as one', () => {
+  // Documents 0 and 2 of the order are the same row of the shards; document 1 is the same row of another part.
+  const places = { parts: Uint32Array.of(1, 0, 1, 1), rows: Uint32Array.of(5, 5, 5, 6) }
+  const owners = ['00000000000', '22222222222', '11111111111', '33333333333'].join('')
+  const batch = batchOf({ places, documents: Int32Array.from(owners, Number) })
+  expect(selectionBy({ granularity: 'sequence', documentCap: 0.5 }, 0.5, batch).rows).toEqual(
+    Int32Array.of(0, 2),
+  )
+  expect(selectionBy({ documentCap: 0.25 }, 0.5, batch).tokens).toEqual(
+    Int32Array.from([...range(0, 5), ...range(20, 25), ...range(30, 35)]),
+  )
+})
+
+test('a sequence that holds a document twice counts for it by the targets of both', () => {
+  const places = { parts: new Uint32Array(5), rows: Uint32Array.of(7, 8, 7, 9, 9) }
+  // Row 0 has three targets of the first document, four of the second, and three of the first once more.
+  const owners = ['00001111222', '00000000000', '33333333333', '44444444444'].join('')
+  const batch = batchOf({ places, documents: Int32Array.from(owners, Number) })
+  const by = (keep: number) => selectionBy({ granularity: 'sequence', documentCap: 0.25 }, keep, batch).rows
+  expect(by(0.5)).toEqual(Int32Array.of(0, 2))
 })
 
 test('a token after the same seven tokens is kept as often as allowed', () => {
@@ -124,6 +157,63 @@ test('a sequence of equal tokens is kept as often as allowed, and the next harde
     selectionBy({ granularity: 'sequence', repeatCap }, 0.5, batchOf({ tokens }))
   expect(by(1).rows).toEqual(Int32Array.of(0, 3))
   expect(by(2).rows).toEqual(Int32Array.of(0, 1))
+})
+
+describe('a document that several sequences hold at different offsets', () => {
+  const wide = 20
+  /** Rows of 21 tokens, the hardest first. */
+  const kept = (repeatCap: number, texts: readonly (readonly number[])[], keep = 1) => {
+    const tokens = Int32Array.from(texts.flat())
+    const change = { rows: texts.length, length: wide, tokens, documents: new Int32Array(tokens.length) }
+    const losses = Float32Array.from({ length: texts.length * wide }, (_, i) => texts.length * wide - i)
+    const settings = { granularity: 'sequence', repeatCap } as const
+    return selectionBy(settings, keep, batchOf(change), losses).rows
+  }
+  const document = [...range(100, 140)]
+  const other = (from: number, count: number) => [...range(from, from + count)]
+  const start = document.slice(0, 21)
+
+  test('is kept as often as allowed, and the next hardest takes the place', () => {
+    const shifted = [...other(200, 5), ...document.slice(0, 16)]
+    const later = [...document.slice(1, 19), ...other(300, 3)]
+    const texts = [start, shifted, later, other(400, 21)]
+    expect(kept(1, texts)).toEqual(Int32Array.of(0, 3))
+    expect(kept(1, texts, 0.5)).toEqual(Int32Array.of(0, 3))
+    expect(kept(2, texts)).toEqual(Int32Array.of(0, 1, 3))
+    expect(kept(3, texts)).toBeUndefined()
+  })
+
+  test('is known where each of several kept sequences has a part of it', () => {
+    const end = [...other(500, 3), ...document.slice(16, 34)]
+    expect(kept(1, [start, end, document.slice(8, 29)])).toEqual(Int32Array.of(0, 1))
+  })
+
+  test('does not count where less than half of a sequence is of it', () => {
+    // Of fourteen runs of eight tokens eight are of the document, then seven.
+    expect(kept(1, [start, [...document.slice(0, 15), ...other(200, 6)]])).toEqual(Int32Array.of(0))
+    expect(kept(1, [start, [...document.slice(0, 14), ...other(200, 7)]])).toBeUndefined()
+  })
+
+  test('counts once for a sequence that repeats itself', () => {
+    const refrain = [...other(1, 7), ...other(1, 7), ...other(1, 7)]
+    expect(kept(2, [refrain, [...refrain.slice(1), 1], refrain])).toEqual(Int32Array.of(0, 1))
+  })
+
+  test('is all that is left out: unlike sequences are kept, frequent tokens or not', () => {
+    const random = seededRandom(4)
+    const texts = Array.from({ length: 64 }, () => Array.from({ length: 21 }, () => random() % 6))
+    expect(kept(1, texts)).toBeUndefined()
+  })
+})
+
+test('sequences shorter than a run of eight tokens repeat each other where they are equal', () => {
+  const tokens = Int32Array.of(1, 2, 3, 4, 1, 2, 3, 4, 2, 3, 4, 1)
+  const short = batchOf({ rows: 3, length: 3, tokens, documents: new Int32Array(12) })
+  const losses = falling.slice(0, 9)
+  expect(selectionBy({ granularity: 'sequence', repeatCap: 1 }, 1, short, losses).rows).toEqual(
+    Int32Array.of(0, 2),
+  )
+  expect(selectionBy({ granularity: 'token', repeatCap: 1 }, 1, short, losses).tokens).toBeUndefined()
 })
 
 describe('a sample', () => {
@@ -187,6 +277,15 @@ describe('a sample', () => {
       weights.forEach((weight) => expect(weight).toBeCloseTo(0.1, 6))
     }
   })
+
+  test.each([0, 0.5, 1, 2])(
+    'takes a score that rounding left below zero for one of zero, at power %d',
+    (power) => {
+      const of = (least: number) => sample(Float32Array.of(3, least, 1, 2, least), 3, power, seededRandom(2))
+      expect(of(-1e-7)).toEqual(of(0))
+      expect([...of(-1e-7).weights].every((weight) => weight > 0 && Number.isFinite(weight))).toBe(true)
+    },
+  )
 
   test('is the same for a seed and a step, and another for another of either', () => {
     const tokens = (seed: number, step: number) => [
