@@ -69,7 +69,7 @@ export const generate: CommandModule<object, Flags> = {
         describe: 'What computes',
       }) as unknown as Argv<Flags>,
   async handler({ run, prompt, samples, backend, ...sampling }) {
-    checkSampling(sampling)
+    checkSampling({ samples, ...sampling })
     const log = (sentence: string) => process.stderr.write(`${sentence}\n`)
     const checkpoint = await readNewestModel(run, log)
     const { endOfText } = checkpoint
@@ -95,7 +95,9 @@ function checkSampling({
   topP,
   topK,
   tokens,
-}: Pick<Flags, 'temperature' | 'topP' | 'topK' | 'tokens'>) {
+  samples,
+  seed,
+}: Omit<Flags, 'run' | 'prompt' | 'backend'>) {
   if (!(temperature >= 0)) throw new UserError(`--temperature is ${temperature}, and it must be 0 or more.`)
   if (!(topP > 0 && topP <= 1))
     throw new UserError(`--top-p is ${topP}, and it must be above 0 and at most 1.`)
@@ -103,4 +105,8 @@ function checkSampling({
     throw new UserError(`--top-k is ${topK}, and it must be a whole number, 0 for all.`)
   if (!(Number.isInteger(tokens) && tokens > 0))
     throw new UserError(`--tokens is ${tokens}, and it must be a whole number above 0.`)
+  if (!(Number.isInteger(samples) && samples > 0))
+    throw new UserError(`--samples is ${samples}, and it must be a whole number above 0.`)
+  if (!(Number.isInteger(seed) && seed >= 0))
+    throw new UserError(`--seed is ${seed}, and it must be a whole number, 0 or more.`)
 }

@@ -77,3 +77,14 @@ test.each([['0'], ['0.8']])(
     )
   },
 )
+
+test.each([
+  ['samples', '0', '0, and it must be a whole number above 0'],
+  ['samples', '-1', '-1, and it must be a whole number above 0'],
+  ['samples', 'many', 'NaN, and it must be a whole number above 0'],
+  ['seed', 'grain', 'NaN, and it must be a whole number, 0 or more'],
+  ['seed', '-3', '-3, and it must be a whole number, 0 or more'],
+  ['seed', '1.5', '1.5, and it must be a whole number, 0 or more'],
+])('--%s %s is refused', async (flag, value, sentence) => {
+  await refuses(model, `--${flag} is ${sentence}.`, `--${flag}`, value)
+})
