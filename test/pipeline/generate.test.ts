@@ -33,12 +33,23 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
+/** Long enough that two texts differ which are drawn otherwise. */
+const short = ['--tokens', '16']
+
 const generate = (of: string, ...flags: string[]) =>
-  gradus('generate', of, '--prompt', 'The people', '--tokens', '16', '--backend', 'wasm', ...flags)
+  gradus('generate', of, '--prompt', 'The people', '--backend', 'wasm', ...flags)
 
 async function refuses(of: string, sentence: string, ...flags: string[]) {
   const { code, stdout, stderr } = await generate(of, ...flags)
   expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: `${sentence}\n` })
+}
+
+/** What it writes, without the end of the line. */
+async function textOf(...flags: string[]): Promise<string> {
+  const { code, stdout, stderr } = await generate(model, ...short, ...flags)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/^The people[^]+\n$/)
+  return stdout.slice(0, -1)
 }
 
 /** A copy of the model's folder. */
@@ -48,6 +59,48 @@ async function copy(name: string): Promise<string> {
   await cp(model, to, { recursive: true })
   return to
 }
+
+test('a seed gives its text again, and another seed another text', async () => {
+  const text = await textOf('--seed', '7')
+  expect(await textOf('--seed', '7')).toBe(text)
+  expect(await textOf('--seed', '8')).not.toBe(text)
+  expect(await textOf()).toBe(await textOf('--seed', '1'))
+})
+
+test('the likeliest text is the same for every seed, by temperature 0, one token to draw from, or hardly any share', async () => {
+  const text = await textOf('--temperature', '0')
+  expect(await textOf('--temperature', '0', '--seed', '9')).toBe(text)
+  expect(await textOf('--top-k', '1', '--seed', '9')).toBe(text)
+  expect(await textOf('--top-p', '1e-6', '--seed', '9')).toBe(text)
+  expect(await textOf('--seed', '9')).not.toBe(text)
+})
+
+test('fewer tokens are the beginning of the text', async () => {
+  const { stdout } = await generate(model, '--temperature', '0', '--tokens', '4')
+  const beginning = stdout.trimEnd()
+  expect(beginning.length).toBeGreaterThan('The people'.length)
+  const text = await textOf('--temperature', '0')
+  expect(text.length).toBeGreaterThan(beginning.length)
+  expect(text.startsWith(beginning)).toBe(true)
+})
+
+test('a temperature, a number of tokens and a share each change what is drawn', async () => {
+  const flags = [[], ['--temperature', '2'], ['--top-k', '3'], ['--top-p', '0.4']]
+  const texts = await Promise.all(flags.map((changed) => textOf('--seed', '5', ...changed)))
+  expect(new Set(texts).size).toBe(texts.length)
+  // All of them, and the whole share, are what is drawn from without the flags.
+  expect(await textOf('--seed', '5', '--top-k', `${vocabulary}`, '--top-p', '1')).toBe(texts[0])
+})
+
+test('several samples are numbered, and each is the text of the next seed', async () => {
+  const texts = []
+  for (const seed of ['4', '5', '6']) texts.push(await textOf('--seed', seed))
+  const { code, stdout } = await generate(model, ...short, '--samples', '3', '--seed', '4')
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: texts.map((text, i) => `${i + 1}. ${text}\n`).join(''),
+  })
+})
 
 test('a model with fewer tokens than its tokenizer is refused', async () => {
   const other = await copy('other-tokenizer')
@@ -79,6 +132,14 @@ test.each([['0'], ['0.8']])(
 )
 
 test.each([
+  ['temperature', '-0.1', '-0.1, and it must be 0 or more'],
+  ['temperature', 'hot', 'NaN, and it must be 0 or more'],
+  ['top-p', '0', '0, and it must be above 0 and at most 1'],
+  ['top-p', '1.01', '1.01, and it must be above 0 and at most 1'],
+  ['top-k', '-1', '-1, and it must be a whole number, 0 for all'],
+  ['top-k', '2.5', '2.5, and it must be a whole number, 0 for all'],
+  ['tokens', '0', '0, and it must be a whole number above 0'],
+  ['tokens', '1e-3', '0.001, and it must be a whole number above 0'],
   ['samples', '0', '0, and it must be a whole number above 0'],
   ['samples', '-1', '-1, and it must be a whole number above 0'],
   ['samples', 'many', 'NaN, and it must be a whole number above 0'],
