@@ -94,6 +94,17 @@ test('three short documents fill batches of sixteen rows, again and again, and n
   expect(run.after?.tokens).toBeGreaterThan(0)
 })
 
+test('a document longer than the context goes on in the next rows, and nothing of it is lost', async () => {
+  const shards = await score(
+    [...stories(6, false, 1), ...stories(400, false, 1), ...stories(6, true, 1)],
+    heldOut,
+  )
+  expect(await train(shards)).toMatchObject({ code: 0 })
+  const read = await readings(shards)
+  expectNothingLost(read)
+  expect(Math.max(...read.slice(1, -1).map(({ tokens }) => tokens))).toBeGreaterThan(4 * shape.length)
+})
+
 test.each([
   [
     'none of few documents is held out',
