@@ -26,16 +26,25 @@ const remedies: Readonly<Record<string, (place: string) => string>> = {
 const allocationFailure =
   /Array buffer allocation failed|OOM when allocating tensor with shape\[[\d,]*\]|memory access out of bounds/
 
-/** @returns the sentence for an error that the system caused; undefined for all others. */
+/** How V8 says that no array can be as long as was asked for. A negative length is not of a user's making. */
+const lengthFailure = /Invalid typed array length: \d\S*|Invalid array length/
+
+/** @returns the sentence for an error that the system caused, or sizes beyond its limits; undefined for all others. */
 export function explainSystemError(error: unknown): UserError | undefined {
   if (!(error instanceof Error)) return undefined
   const { code, path } = error as NodeJS.ErrnoException
   const explain = code !== undefined && Object.hasOwn(remedies, code) ? remedies[code] : undefined
   if (explain) return new UserError(explain(path === undefined ? '' : ` at \`${path}\``))
-  const [failure] = allocationFailure.exec(error.message) ?? []
-  return failure === undefined ? undefined : new UserError(outOfMemory(failure))
+  const [allocation] = allocationFailure.exec(error.message) ?? []
+  if (allocation !== undefined) return new UserError(outOfMemory(allocation))
+  const [length] = lengthFailure.exec(error.message) ?? []
+  return length === undefined ? undefined : new UserError(tooLarge(length))
 }
 
 function outOfMemory(reason: string): string {
   return `Memory has run out (${reason}): end other programs, lower --workers of \`score\`, begin a run with fewer \`rows\` in a batch, or raise the limit, and ${again}.`
+}
+
+function tooLarge(reason: string): string {
+  return `More numbers are asked for than an array can hold (${reason}): lower the sizes of the model, the vocabulary, or \`rows\` and \`length\` of a batch.`
 }

@@ -1,12 +1,10 @@
+import { dirname } from 'node:path'
 import type { Argv, CommandModule } from 'yargs'
-import { valuesOf } from '../../schemas/safetensors.ts'
 import { UserError } from '../../schemas/user-error.ts'
-import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
 import { type BackendChoice, backendChoices } from '../../stages/training/backend/backend.ts'
-import { openBackend } from '../../stages/training/backend/open-backend.ts'
 import { generate as continueText } from '../../stages/training/generate.ts'
-import { Decoder } from '../../stages/training/model/decoder.ts'
 import { readNewestModel } from '../../stages/training/newest-model.ts'
+import { openDecoder } from '../../stages/training/open-decoder.ts'
 
 interface Flags {
   run: string
@@ -71,22 +69,18 @@ export const generate: CommandModule<object, Flags> = {
         describe: 'What computes',
       }) as unknown as Argv<Flags>,
   async handler({ run, prompt, samples, backend, ...sampling }) {
-    checkSampling(sampling)
+    checkSampling({ samples, ...sampling })
     const log = (sentence: string) => process.stderr.write(`${sentence}\n`)
-    const { config, tensors, endOfText, tokenizer: path } = await readNewestModel(run, log)
-    const { tokenizer } = await openTokenizer(path)
-    // A document's first token was predicted from the end of the one before it.
-    const ids = [endOfText, ...(await tokenizer.encode(prompt, null, { addSpecialTokens: false })).getIds()]
-    const { name } = await openBackend(backend)
-    const values = valuesOf(tensors)
-    const decoder = new Decoder(config, values, name)
+    const checkpoint = await readNewestModel(run, log)
+    const { endOfText } = checkpoint
+    const model = dirname(checkpoint.tokenizer)
+    const { decoder, tokenizer } = await openDecoder(checkpoint, backend)
     try {
+      // A document's first token was predicted from the end of the one before it.
+      const ids = [endOfText, ...(await tokenizer.encode(prompt, null, { addSpecialTokens: false })).getIds()]
       for (let sample = 0; sample < samples; sample++) {
-        const added = await continueText(decoder, ids, {
-          ...sampling,
-          seed: sampling.seed + sample,
-          endOfText,
-        })
+        const seed = sampling.seed + sample
+        const added = await continueText(decoder, ids, { ...sampling, seed, endOfText, model })
         const text = await tokenizer.decode([...ids.slice(1), ...added], true)
         process.stdout.write(samples > 1 ? `${sample + 1}. ${text}\n` : `${text}\n`)
       }
@@ -101,7 +95,9 @@ function checkSampling({
   topP,
   topK,
   tokens,
-}: Pick<Flags, 'temperature' | 'topP' | 'topK' | 'tokens'>) {
+  samples,
+  seed,
+}: Omit<Flags, 'run' | 'prompt' | 'backend'>) {
   if (!(temperature >= 0)) throw new UserError(`--temperature is ${temperature}, and it must be 0 or more.`)
   if (!(topP > 0 && topP <= 1))
     throw new UserError(`--top-p is ${topP}, and it must be above 0 and at most 1.`)
@@ -109,4 +105,8 @@ function checkSampling({
     throw new UserError(`--top-k is ${topK}, and it must be a whole number, 0 for all.`)
   if (!(Number.isInteger(tokens) && tokens > 0))
     throw new UserError(`--tokens is ${tokens}, and it must be a whole number above 0.`)
+  if (!(Number.isInteger(samples) && samples > 0))
+    throw new UserError(`--samples is ${samples}, and it must be a whole number above 0.`)
+  if (!(Number.isInteger(seed) && seed >= 0))
+    throw new UserError(`--seed is ${seed}, and it must be a whole number, 0 or more.`)
 }

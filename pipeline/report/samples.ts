@@ -1,34 +1,34 @@
-import { valuesOf } from '../../schemas/safetensors.ts'
+import { dirname } from 'node:path'
 import { UserError } from '../../schemas/user-error.ts'
 import type { Log } from '../../stages/stage.ts'
-import { openTokenizer } from '../../stages/shards/tokenizer-file.ts'
-import { openBackend } from '../../stages/training/backend/open-backend.ts'
 import { generate } from '../../stages/training/generate.ts'
-import { Decoder } from '../../stages/training/model/decoder.ts'
 import { readNewestModel } from '../../stages/training/newest-model.ts'
+import { openDecoder } from '../../stages/training/open-decoder.ts'
 
 /** As `generate` has them without flags. */
 const sampling = { tokens: 100, temperature: 0.8, topK: 0, topP: 1 }
 
-/** Texts that the newest checkpoint of a run writes from nothing, with seeds from 1; none where it has no whole one. */
+/** Texts that the newest whole checkpoint of a run writes from nothing, with seeds from 1; none where none can. */
 export async function samplesOf(run: string, count: number, log: Log): Promise<string[]> {
   if (count === 0) return []
-  let checkpoint
   try {
-    checkpoint = await readNewestModel(run, log)
+    return await writeSamples(run, count, log)
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     log(`There are no samples of \`${run}\`: ${error.message}`)
     return []
   }
-  const { config, tensors, endOfText, tokenizer: path } = checkpoint
-  const { tokenizer } = await openTokenizer(path)
-  const { name } = await openBackend('auto')
-  const decoder = new Decoder(config, valuesOf(tensors), name)
+}
+
+async function writeSamples(run: string, count: number, log: Log): Promise<string[]> {
+  const checkpoint = await readNewestModel(run, log)
+  const { endOfText } = checkpoint
+  const model = dirname(checkpoint.tokenizer)
+  const { decoder, tokenizer } = await openDecoder(checkpoint, 'auto')
   const texts: string[] = []
   try {
     for (let seed = 1; seed <= count; seed++) {
-      const ids = await generate(decoder, [endOfText], { ...sampling, seed, endOfText })
+      const ids = await generate(decoder, [endOfText], { ...sampling, seed, endOfText, model })
       texts.push(await tokenizer.decode(ids, true))
     }
   } finally {

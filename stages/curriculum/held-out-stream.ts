@@ -69,7 +69,7 @@ export async function chooseHeldOut(shards: Shards, tokens: number): Promise<Hel
   }
   if (documents.length === 0) {
     throw new UserError(
-      `The shards in \`${shards.folder}\` hold out no document, so there is nothing to evaluate on. Score with a larger \`--held-out\`, or more text.`,
+      `The shards in \`${shards.folder}\` hold out no document, so there is nothing to evaluate on. Score more text, or score into another folder with a larger \`--held-out\`.`,
     )
   }
   return firstByHash(documents, tokens)

@@ -110,7 +110,7 @@ async function wantedOrder(
     signal.throwIfAborted()
     if (!scores || !opened || scores.count === 0) {
       throw new UserError(
-        `The shards${shards && ` in \`${shards}\``} hold no document to train on. Score more text, or hold out a smaller share of it.`,
+        `The shards${shards && ` in \`${shards}\``} hold no document to train on. Score more text, or score into another folder with a smaller \`--held-out\`.`,
       )
     }
     const tokens = options.tokens ?? totalTokens(scores) - 1

@@ -25,9 +25,13 @@ export interface TokenizerFile extends TokenizerFacts {
   readonly tokenizer: Tokenizer
 }
 
+/** Batches hold ids as 32-bit integers with a sign. */
+const idsHeld = 2 ** 31
+
 /**
  * Opens any tokenizer.json of Hugging Face's format.
- * @throws UserError where there is none, or one that cannot be read or does not encode the same text the same way.
+ * @throws UserError where there is none, or one that cannot be read, does not encode the same text the same way, or has
+ * ids that batches cannot hold.
  */
 export async function openTokenizer(path: string): Promise<TokenizerFile> {
   const bytes = await readTokenizer(path)
@@ -42,6 +46,11 @@ export async function openTokenizer(path: string): Promise<TokenizerFile> {
   let vocabulary = 0
   // Ids may have gaps, which a model needs rows for all the same.
   for (const id of Object.values(tokenizer.getVocab(true))) vocabulary = Math.max(vocabulary, id + 1)
+  if (vocabulary > idsHeld) {
+    throw new UserError(
+      `\`${path}\` has the token id ${vocabulary - 1}, and ids must be below ${idsHeld}: give its tokens smaller ids.`,
+    )
+  }
   return { path, sha256: hash(bytes), vocabulary, description, tokenizer }
 }
 

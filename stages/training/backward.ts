@@ -40,25 +40,31 @@ async function gradientsOf(item: Forwarded | Selected): Promise<Gradients> {
   const gradients = model.backward(batch.tokens, activations, selection, (gradient) => {
     if (onInputGradients) inputNorms = normsOfRows(gradient)
   })
-  if (inputNorms) await onInputGradients?.(await readInputGradients(inputNorms, batch, selection))
-  const { loss, keptLoss, keepRatio, keptFraction, threshold } = selection
-  return {
-    batch,
-    model,
-    gradients,
-    startedAt,
-    record: {
-      step: batch.step,
-      loss,
-      keptLoss,
-      keepRatio,
-      keptFraction,
-      threshold,
-      ...accountOf(batch, selection),
-      tokens: batch.rows * batch.length,
-      waitingMs,
-      forwardMs,
-      backwardMs: performance.now() - backwardStartedAt,
-    },
+  try {
+    if (inputNorms) await onInputGradients?.(await readInputGradients(inputNorms, batch, selection))
+    const { loss, keptLoss, keepRatio, keptFraction, threshold } = selection
+    return {
+      batch,
+      model,
+      gradients,
+      startedAt,
+      record: {
+        step: batch.step,
+        loss,
+        keptLoss,
+        keepRatio,
+        keptFraction,
+        threshold,
+        ...accountOf(batch, selection),
+        tokens: batch.rows * batch.length,
+        waitingMs,
+        forwardMs,
+        backwardMs: performance.now() - backwardStartedAt,
+      },
+    }
+  } catch (error) {
+    // No message hands them on to whoever else would.
+    dispose([...gradients.values()])
+    throw error
   }
 }

@@ -2,6 +2,7 @@ import { UserError } from '../../schemas/user-error.ts'
 import type { Log } from '../stage.ts'
 import type { Checkpoint } from './checkpoint-folder.ts'
 import type { Batch } from './messages.ts'
+import { checkVocabulary } from './model-vocabulary.ts'
 import { readNewestModel } from './newest-model.ts'
 import { checkTokenizer } from './same-tokenizer.ts'
 
@@ -19,12 +20,7 @@ export async function readContinuedModel(
   const checkpoint = await readNewestModel(from, log)
   const { config, tokenizer } = checkpoint
   await checkTokenizer(from, tokenizer, corpus.shards)
-  // It may have rows to spare, which fill up a round number.
-  if (config.vocabulary < corpus.vocabulary) {
-    throw new UserError(
-      `The model \`${from}\` has ${config.vocabulary} tokens, and its tokenizer gives ids up to ${corpus.vocabulary - 1}. Take a model that goes with the tokenizer.`,
-    )
-  }
+  checkVocabulary(from, config, corpus.vocabulary)
   if (config.context < length) {
     throw new UserError(
       `The model \`${from}\` reads ${config.context} tokens at most, and batches have sequences of ${length}. Lower \`length\` of \`pack\`, or take a model with a longer context.`,

@@ -8,6 +8,7 @@ import type { Backend } from './backend/backend.ts'
 import type { Checkpoint } from './checkpoint-folder.ts'
 import { measure, openHeldOut } from './held-out.ts'
 import { Model } from './model/model.ts'
+import { checkVocabulary } from './model-vocabulary.ts'
 import { checkTokenizer } from './same-tokenizer.ts'
 
 /** Tokens that go through the model at once, in rows of the length asked for. */
@@ -24,7 +25,8 @@ export interface EvaluationSize {
 
 /**
  * Measures a model on the held-out documents of shards, as the stage `evaluate` does in a run.
- * @throws UserError where it has another tokenizer, rows do not fit its context, or the stride is above their length.
+ * @throws UserError where it has another tokenizer, or fewer tokens than that; where rows do not fit its context, or the
+ * stride is above their length.
  */
 export async function evaluateModel(
   { config, tensors, tokenizer }: Checkpoint,
@@ -40,8 +42,9 @@ export async function evaluateModel(
     )
   }
   // Says what is wrong with the shards before their tokenizer is missed.
-  await openShards(shards)
+  const { vocabulary } = await openShards(shards)
   await checkTokenizer(folder, tokenizer, shards)
+  checkVocabulary(folder, config, vocabulary)
   const { signal } = new AbortController()
   const rows = Math.max(1, Math.floor(tokensAtOnce / length))
   const heldOut = await openHeldOut({ shards, rows, length, stride }, tokens, signal, log)

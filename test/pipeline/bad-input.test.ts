@@ -144,3 +144,41 @@ test('fewer tokens than one batch is said before the first step', async () => {
   )
   expect((await readdir(run)).filter((name) => name !== 'graph.yaml')).toEqual([])
 })
+
+test('a model larger than any array is one sentence, at its own size or that of its vocabulary', async () => {
+  const input = await file('plain.jsonl', Array.from({ length: 60 }, (_, n) => story(n)).join('\n'))
+  const out = join(folder, 'plain-shards')
+  const score = ['score', '--input', input, '--metrics', 'compression-ratio']
+  expect(await gradus(...score, '--out', out, '--vocabulary', '300')).toMatchObject({ code: 0 })
+  const train = ['train', '--steps', '2', '--rows', '2', '--length', '16']
+  const sentence =
+    /^More numbers are asked for than an array can hold \(Invalid typed array length: \d+\): lower the sizes of the model, the vocabulary, .*\.$/m
+  await fails(
+    [
+      ...train,
+      '--shards',
+      out,
+      '--out',
+      join(folder, 'wide'),
+      '--set',
+      'stages.forward.with.hidden=1000000000000',
+    ],
+    sentence,
+  )
+
+  const tokenizer = JSON.parse(await readFile(join(out, 'tokenizer.json'), 'utf8')) as {
+    model: { vocab: Record<string, number> }
+  }
+  tokenizer.model.vocab.unheard = 2 ** 31 - 1
+  const path = await file('far.json', JSON.stringify(tokenizer))
+  const far = join(folder, 'far-shards')
+  expect(await gradus(...score, '--out', far, '--tokenizer', path)).toMatchObject({ code: 0 })
+  await fails([...train, '--shards', far, '--out', join(folder, 'tall')], sentence)
+
+  tokenizer.model.vocab.unheard = 2 ** 31
+  await file('far.json', JSON.stringify(tokenizer))
+  await fails(
+    [...score, '--out', join(folder, 'too-far'), '--tokenizer', path],
+    /far\.json` has the token id 2147483648/,
+  )
+})

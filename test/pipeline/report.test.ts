@@ -2,8 +2,10 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Evaluation, RunRecord, StepLine } from '../../schemas/run-record.ts'
+import { readSafetensors } from '../../schemas/safetensors.ts'
 import { html } from '../../pipeline/report/html.ts'
 import { curves } from '../../pipeline/report/plot-data.ts'
+import { writeTensors } from '../../stages/training/checkpoint-folder.ts'
 import { gradus } from './command-line.ts'
 
 /** A page about a real run, whose documents would like to run a script of their own. */
@@ -151,6 +153,29 @@ test('a run that has only begun, without its shards, has a page that says so', a
   expect(both).toMatch(/Nothing can be said of it: There is no folder/)
   // Curves of the run that has some are drawn all the same.
   expect(both).toContain('<details id="loss-table">')
+})
+
+test('a run whose model cannot write has its page all the same, and a sentence says why there are no samples', async () => {
+  const mute = join(folder, 'mute')
+  const average = join(run, 'checkpoints', 'average')
+  await cp(run, mute, { recursive: true })
+  await rm(join(mute, 'checkpoints'), { recursive: true })
+  const checkpoint = join(mute, 'checkpoints', 'step-000012')
+  // It has no checksums, so that its weights can be damaged.
+  await cp(average, checkpoint, { recursive: true })
+  const weights = join(checkpoint, 'model.safetensors')
+  const tensors = await readSafetensors(weights)
+  tensors.get('model.norm.weight')?.values.fill(NaN)
+  await writeTensors(weights, tensors)
+  const out = join(folder, 'mute.html')
+  const { code, stderr } = await gradus('report', mute, '--out', out, '--samples', '1')
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringContaining(
+      `There are no samples of \`${mute}\`: The model \`${checkpoint}\` predicts numbers that are not finite`,
+    ) as string,
+  })
+  expect(await readFile(out, 'utf8')).toContain('<details id="loss-table">')
 })
 
 test('runs whose folders end alike are told apart by their paths', async () => {

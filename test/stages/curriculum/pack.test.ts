@@ -83,6 +83,8 @@ describe('pack', () => {
     expect(targets).toEqual(stream.slice(1, count + 1).map(({ token }) => token))
     expect(owners).toEqual(stream.slice(1, count + 1).map(({ owner }) => owner))
     expect(rows.some(({ heldOut }) => heldOut)).toBe(false)
+    // Some go on over several rows.
+    expect(Math.max(...rows.map(({ tokens }) => tokens.length))).toBeGreaterThan(3 * shape.length)
   })
 
   it('describes each batch: step, shape, hardness, phase, tokenizer', async () => {

@@ -154,3 +154,15 @@ test('a tokenizer that encodes at random is refused', async () => {
   const path = await variant('dropout', { model: { ...model, dropout: 0.1 } })
   await expect(openTokenizer(path)).rejects.toThrow(/dropout is 0\.1/)
 })
+
+test('a token id that a batch cannot hold is refused, the largest that it can hold is not', async () => {
+  const { model } = JSON.parse(await readFile(trained, 'utf8')) as { model: { vocab: object } }
+  const withId = (id: number) =>
+    variant(`id-${id}`, { model: { ...model, vocab: { ...model.vocab, unheard: id } } })
+  await expect(openTokenizer(await withId(2 ** 31 - 1))).resolves.toHaveProperty('vocabulary', 2 ** 31)
+  const path = await withId(2 ** 31)
+  await expect(openTokenizer(path)).rejects.toMatchObject({
+    name: 'UserError',
+    message: `\`${path}\` has the token id 2147483648, and ids must be below 2147483648: give its tokens smaller ids.`,
+  })
+})

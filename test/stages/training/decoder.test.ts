@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { UserError } from '../../../schemas/user-error.ts'
 import { seededRandom } from '../../../stages/seeded-random.ts'
 import { generate, type Generation } from '../../../stages/training/generate.ts'
 import { modelConfig, type ModelConfig } from '../../../stages/training/model/config.ts'
@@ -32,9 +33,9 @@ const valuesOf = (config: ModelConfig) =>
 const tokensOf = (config: ModelConfig, count: number) =>
   Int32Array.from({ length: count }, (_, i) => (7 * i + 3 * i * i) % config.vocabulary)
 
-const likeliest = { temperature: 0, topK: 0, topP: 1 }
-const bold = { temperature: 1.2, topK: 0, topP: 1 }
-const careful = { temperature: 0.8, topK: 12, topP: 0.9 }
+const likeliest = { temperature: 0, topK: 0, topP: 1, model: 'models/small' }
+const bold = { ...likeliest, temperature: 1.2 }
+const careful = { ...likeliest, temperature: 0.8, topK: 12, topP: 0.9 }
 
 await onEveryBackend((backend) => {
   describe.each(Object.entries(configs))('a model with %s', (_, config) => {
@@ -109,6 +110,20 @@ await onEveryBackend((backend) => {
       const end = whole[9]
       const cut = whole.indexOf(end)
       expect(await generate(decoder, [1, 2], { ...generation, endOfText: end })).toEqual(whole.slice(0, cut))
+    })
+
+    test.each([NaN, Infinity])('nothing is drawn by a model with a weight of %p', async (weight) => {
+      const values = valuesOf(config)
+      values.get('model.layers.1.mlp.down_proj.weight')?.set([weight], 5)
+      const other = new Decoder(config, values, backend().name)
+      for (const sampling of [likeliest, bold, careful]) {
+        const outcome = generate(other, [1, 2], { ...sampling, tokens: 3, seed: 1, endOfText: -1 })
+        await expect(outcome).rejects.toThrow(
+          'The model `models/small` predicts numbers that are not finite: its training diverged',
+        )
+        await expect(outcome).rejects.toBeInstanceOf(UserError)
+      }
+      other.dispose()
     })
 
     test('more tokens than the context holds are refused', async () => {

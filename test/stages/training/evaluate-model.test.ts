@@ -92,3 +92,27 @@ test('another tokenizer, rows longer than the context, and a folder without shar
     'holds no shards',
   )
 })
+
+test('a model with fewer tokens than the tokenizer is refused, one with more has rows to spare', async () => {
+  const withVocabulary = (vocabulary: number) => ({
+    ...model,
+    config: { ...model.config, vocabulary },
+    tensors: new Map(
+      [...model.tensors].map(([name, { shape, values }]) =>
+        name === 'model.embed_tokens.weight'
+          ? [
+              name,
+              {
+                shape: [vocabulary, 16],
+                values: Float32Array.from({ length: vocabulary * 16 }, (_, i) => values[i] ?? 0),
+              },
+            ]
+          : [name, { shape, values }],
+      ),
+    ),
+  })
+  await expect(evaluate({}, withVocabulary(599))).rejects.toThrow(
+    `The model \`${folder}\` has 599 tokens, and its tokenizer gives ids up to 599.`,
+  )
+  await expect(evaluate({}, withVocabulary(640))).resolves.toHaveProperty('tokens')
+})

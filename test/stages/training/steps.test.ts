@@ -69,6 +69,18 @@ const random =
   (items) =>
     randomKeep.run(items, context(randomKeep, options))
 
+/** A stage that asks for the gradients by the inputs, and fails at those of the fourth batch. */
+const withListener: Select = async function* (items) {
+  for await (const item of items) {
+    const fails = item.batch.step === 3
+    yield {
+      ...item,
+      onInputGradients: () =>
+        fails ? Promise.reject(new UserError('The disk is full.')) : Promise.resolve(),
+    }
+  }
+}
+
 await onEveryBackend((backend) => {
   const forwarded = (source = batches(), options = {}) =>
     forward.run(source, context(forward, { ...model, backend: backend().name, ...options }))
@@ -196,6 +208,17 @@ await onEveryBackend((backend) => {
       return batch
     })
     await expect(drain(train(hard({ keep: 0.5 }), broken))).rejects.toThrow('The shard is gone.')
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  const countless = (batch: Batch) => ({ ...batch, corpus: { ...batch.corpus, vocabulary: -1 } })
+  test.each<[string, string, Select, (batch: Batch) => Batch]>([
+    ['nobody can take the gradients by the inputs', 'The disk is full.', withListener, (batch) => batch],
+    ['what was kept cannot be counted', 'Invalid typed array length', none, countless],
+  ])('a run leaves no tensor where %s', async (_, message, select, change) => {
+    const before = tf.memory().numTensors
+    const source = batches(steps, (batch) => (batch.step === 3 ? change(batch) : batch))
+    await expect(drain(train(select, source))).rejects.toThrow(message)
     expect(tf.memory().numTensors).toBe(before)
   })
 

@@ -1,0 +1,26 @@
+import { dirname } from 'node:path'
+import type { Tokenizer } from 'tokenizers'
+import { valuesOf } from '../../schemas/safetensors.ts'
+import { openTokenizer } from '../shards/tokenizer-file.ts'
+import type { BackendChoice } from './backend/backend.ts'
+import { openBackend } from './backend/open-backend.ts'
+import type { Checkpoint } from './checkpoint-folder.ts'
+import { Decoder } from './model/decoder.ts'
+import { checkVocabulary } from './model-vocabulary.ts'
+
+/** What writes text: a model, and the tokenizer that its ids are of. */
+export interface OpenDecoder {
+  readonly decoder: Decoder
+  readonly tokenizer: Tokenizer
+}
+
+/** @throws UserError where its tokenizer cannot be read, or has ids that the model has no row for. */
+export async function openDecoder(
+  { config, tensors, tokenizer: path }: Checkpoint,
+  backend: BackendChoice,
+): Promise<OpenDecoder> {
+  const { tokenizer, vocabulary } = await openTokenizer(path)
+  checkVocabulary(dirname(path), config, vocabulary)
+  const { name } = await openBackend(backend)
+  return { decoder: new Decoder(config, valuesOf(tensors), name), tokenizer }
+}
