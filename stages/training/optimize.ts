@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import type { StepRecord } from '../../schemas/run-record.ts'
-import { UserError } from '../../schemas/user-error.ts'
 import { defineStage } from '../stage.ts'
 import { dispose } from './backend/tidy.ts'
 import { documentsOf } from './batch-documents.ts'
+import { divergence } from './divergence.ts'
 import { GradientSum } from './gradient-sum.ts'
-import type { Batch } from './messages.ts'
 import type { Model } from './model/model.ts'
 import { checkGroups } from './optimizers/groups.ts'
 import type { Optimizer } from './optimizers/optimizer.ts'
@@ -86,7 +85,12 @@ export const optimize = defineStage({
           const gradientNorm = sum.scale * (await model.kernels.globalNorm(sum.gradients.values()))
           // A run that is aborted disposes of its tensors, perhaps while the norm was being read.
           signal.throwIfAborted()
-          if (!Number.isFinite(gradientNorm)) throw divergence(gradientNorm, step, batch)
+          if (!Number.isFinite(gradientNorm)) {
+            throw divergence(
+              `The gradient's norm is ${gradientNorm} in step ${step}`,
+              `Its last batch, ${batch.step}, holds ${documentsOf(batch)}.`,
+            )
+          }
           const now = learningRate(rate, step, steps, { rows: batch.rows * accumulate, length: batch.length })
           optimizer.update(sum.gradients, now, sum.scale * Math.min(1, clip / gradientNorm))
           const stepMs = performance.now() - sum.startedAt - waitedMs
@@ -117,11 +121,4 @@ async function restore(optimizer: Optimizer, model: Model, checkpoint: string) {
     updates,
   )
   return { updates, record }
-}
-
-function divergence(norm: number, step: number, batch: Batch): UserError {
-  return new UserError(
-    `The gradient's norm is ${norm} in step ${step}: training diverged. Its last batch, ${batch.step}, holds ${documentsOf(batch)}. ` +
-      'Checkpoints written so far stay. Lower `peak` of `optimize`, or raise its `warm-up`, and begin a new run.',
-  )
 }

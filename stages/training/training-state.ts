@@ -10,6 +10,7 @@ import { UserError } from '../../schemas/user-error.ts'
 import { parseChecked, withChecksum } from '../checked-json.ts'
 import { fileHash } from '../file-hash.ts'
 import { writeTensors } from './checkpoint-folder.ts'
+import { checkFinite } from './divergence.ts'
 import type { Step } from './messages.ts'
 import type { OptimizerState } from './optimizers/optimizer.ts'
 import { type RuleName, slotNames } from './optimizers/rules.ts'
@@ -40,7 +41,10 @@ const stateSchema = z.object({
   files: z.record(z.string().regex(/^[\w-][\w.-]*$/), z.object({ bytes: whole, sha256: z.string() })),
 })
 
-/** Writes beside the model in `folder` what a run needs to go on from it. All other files must be there. */
+/**
+ * Writes beside the model in `folder` what a run needs to go on from it. All other files must be there.
+ * @throws UserError where what the optimizer remembers is not finite.
+ */
 export async function writeTrainingState(
   folder: string,
   step: Step,
@@ -54,6 +58,7 @@ export async function writeTrainingState(
     const shape = model.parameters.shape(name)
     for (const [slot, values] of Object.entries(slots)) tensors.set(`${name}.${slot}`, { shape, values })
   }
+  checkFinite(tensors, updates)
   await writeTensors(join(folder, optimizerFile), tensors)
   const files: Record<string, StoredFile> = {}
   for (const name of (await readdir(folder)).sort()) files[name] = await describe(join(folder, name))
