@@ -8,6 +8,7 @@ import { defineStage, type Log, type StageContext } from '../stage.ts'
 import { averagedOf, isRegular } from './averaged-checkpoints.ts'
 import { type Average, averages, writeAverage } from './checkpoint-average.ts'
 import {
+  averageFolder,
   checkpointFolder,
   listCheckpoints,
   readCheckpoint,
@@ -136,7 +137,7 @@ async function average(
   signal: AbortSignal,
   log: Log,
 ): Promise<Evaluation | undefined> {
-  const folder = join(options.to, 'checkpoints', 'average')
+  const folder = averageFolder(options.to)
   const checkpoints = regular(await listCheckpoints(options.to), step.steps, options)
   try {
     await writeAverage(folder, checkpoints, options.average, signal)
