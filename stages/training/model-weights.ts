@@ -44,7 +44,11 @@ export async function readWeights(folder: string, config: ModelConfig): Promise<
   }
 }
 
-async function weightFiles(folder: string): Promise<string[]> {
+/**
+ * Paths of the files that hold a model's parameters.
+ * @throws UserError where there is an index that names none, or one outside of the folder.
+ */
+export async function weightFiles(folder: string): Promise<string[]> {
   const index = join(folder, indexName)
   if (existsSync(join(folder, weightsName)) || !existsSync(index)) return [join(folder, weightsName)]
   let names: string[]
