@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Evaluation, RunRecord } from '../schemas/run-record.ts'
 import { UserError } from '../schemas/user-error.ts'
+import { averageFolder } from '../stages/training/checkpoint-folder.ts'
 import { formatNumber } from './progress.ts'
 
 /** Reads a run's `run.json`. @throws UserError when the folder holds no finished run. */
@@ -37,5 +38,5 @@ function bitsPerByte(before: Evaluation | null, after: Evaluation | null): strin
 }
 
 function meanRow({ bitsPerByte }: Evaluation, folder: string): [string, string] {
-  return ['of the mean model', `${formatNumber(bitsPerByte)}, in ${join(folder, 'checkpoints', 'average')}`]
+  return ['of the mean model', `${formatNumber(bitsPerByte)}, in ${averageFolder(folder)}`]
 }

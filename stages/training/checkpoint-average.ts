@@ -2,6 +2,7 @@ import { copyFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { openSafetensors, type SafetensorsFile, type WritableTensor } from '../../schemas/safetensors.ts'
 import { writeFolder, writeTensors } from './checkpoint-folder.ts'
+import { writeFileList } from './stored-files.ts'
 import { checkModelFiles } from './training-state.ts'
 
 export const averages = ['none', 'uniform', 'ema', 'decay'] as const
@@ -33,7 +34,8 @@ export function averageWeights(average: Average, count: number): number[] {
 
 /**
  * Writes the weighted mean of a run's checkpoints as a model of its own, a tensor at a time, in 64-bit arithmetic:
- * equal checkpoints give equal bytes. What it is the mean of stands in its file's metadata.
+ * equal checkpoints give equal bytes. What it is the mean of stands in its file's metadata, and what its files are in a
+ * list beside them.
  *
  * @param checkpoints folders, the oldest first; one at least
  * @throws UserError where the model of one is not whole; nothing is written then.
@@ -64,6 +66,7 @@ export async function writeAverage(
         mean_of: checkpoints.map((checkpoint) => basename(checkpoint)).join(' '),
         weights: weights.join(' '),
       })
+      await writeFileList(partial)
     })
   } finally {
     for (const model of models) await model[Symbol.asyncDispose]()

@@ -23,6 +23,11 @@ export function checkpointFolder(run: string, updates: number): string {
   return join(run, 'checkpoints', `step-${String(updates).padStart(6, '0')}`)
 }
 
+/** Folder of the mean of a run's last models, which stands beside its checkpoints. */
+export function averageFolder(run: string): string {
+  return join(run, 'checkpoints', 'average')
+}
+
 /** Updates made before the checkpoint in a folder that `checkpointFolder` named. */
 export function updatesOf(folder: string): number {
   return Number(basename(folder).slice('step-'.length))

@@ -8,6 +8,7 @@ import { defineStage, type Log, type StageContext } from '../stage.ts'
 import { averagedOf, isRegular } from './averaged-checkpoints.ts'
 import { type Average, averages, writeAverage } from './checkpoint-average.ts'
 import {
+  averageFolder,
   checkpointFolder,
   listCheckpoints,
   readCheckpoint,
@@ -15,6 +16,7 @@ import {
   writeFolder,
   writeModel,
 } from './checkpoint-folder.ts'
+import { checkFinite } from './divergence.ts'
 import { type HeldOut, measure } from './held-out.ts'
 import type { Step } from './messages.ts'
 import { Model } from './model/model.ts'
@@ -135,7 +137,7 @@ async function average(
   signal: AbortSignal,
   log: Log,
 ): Promise<Evaluation | undefined> {
-  const folder = join(options.to, 'checkpoints', 'average')
+  const folder = averageFolder(options.to)
   const checkpoints = regular(await listCheckpoints(options.to), step.steps, options)
   try {
     await writeAverage(folder, checkpoints, options.average, signal)
@@ -204,6 +206,7 @@ interface Beginning {
   readonly identities: StageContext<Options>['identities']
 }
 
+/** @throws UserError where the model or its optimizer is no longer finite; no checkpoint is written or removed then. */
 async function write(
   folder: string,
   step: Step,
@@ -216,6 +219,7 @@ async function write(
     const tensors = await model.parameters.export()
     // A run that is aborted disposes of its tensors, perhaps of some while the others were being read.
     signal.throwIfAborted()
+    checkFinite(tensors, step.updates)
     const tokenizer = join(shards, 'tokenizer.json')
     await writeModel(partial, { config: model.config, tensors, endOfText, tokenizer })
     if (graph !== undefined) await writeFile(join(partial, 'graph.yaml'), graph)

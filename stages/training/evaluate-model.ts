@@ -25,8 +25,8 @@ export interface EvaluationSize {
 
 /**
  * Measures a model on the held-out documents of shards, as the stage `evaluate` does in a run.
- * @throws UserError where it has another tokenizer, or fewer tokens than that; where rows do not fit its context, or the
- * stride is above their length.
+ * @throws UserError where it has another tokenizer, or fewer tokens than that; where rows do not fit its context, the
+ * stride is above their length, or its loss is not finite.
  */
 export async function evaluateModel(
   { config, tensors, tokenizer }: Checkpoint,
@@ -52,6 +52,11 @@ export async function evaluateModel(
   const model = new Model(config, values, backend)
   try {
     const { step: _, ...evaluation } = await measure(model, heldOut, 0, signal)
+    if (!Number.isFinite(evaluation.nats)) {
+      throw new UserError(
+        `The model \`${folder}\` has no finite loss on held-out text: it is ${evaluation.nats}. Take another checkpoint.`,
+      )
+    }
     return { ...evaluation, parameters: model.parameters.count }
   } finally {
     model.dispose()

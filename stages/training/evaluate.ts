@@ -1,5 +1,8 @@
 import { z } from 'zod'
+import type { Evaluation } from '../../schemas/run-record.ts'
+import { UserError } from '../../schemas/user-error.ts'
 import { defineStage } from '../stage.ts'
+import { divergence } from './divergence.ts'
 import { type HeldOut, measure, openHeldOut } from './held-out.ts'
 
 export const evaluate = defineStage({
@@ -44,6 +47,8 @@ export const evaluate = defineStage({
         log,
       )
       const evaluation = await measure(model, heldOut, updates, signal)
+      // After the last update no other pass through the model finds out.
+      if (!Number.isFinite(evaluation.nats)) throw unmeasurable(evaluation)
       stats.set('bits per byte', evaluation.bitsPerByte)
       log(
         `Step ${updates}: ${evaluation.bitsPerByte.toFixed(3)} bits per byte on held-out text (unigram model ${evaluation.unigramBitsPerByte.toFixed(3)}).`,
@@ -52,3 +57,10 @@ export const evaluate = defineStage({
     }
   },
 })
+
+function unmeasurable({ step, nats }: Evaluation): UserError {
+  if (step > 0) return divergence(`The loss on held-out text is ${nats} after ${step} steps`)
+  return new UserError(
+    `The loss on held-out text is ${nats} before the first step. Give \`from\` of \`forward\` another model.`,
+  )
+}

@@ -70,7 +70,7 @@ export async function openHeldOut(
   }
 }
 
-/** Measures a model on held-out text, after `step` updates. */
+/** Measures a model on held-out text, after `step` updates. The nats of one that diverged are not finite. */
 export async function measure(
   model: Model,
   { stretches, shape, targets, bytes, unigramBitsPerByte }: HeldOut,

@@ -28,7 +28,7 @@ export async function readWeights(folder: string, config: ModelConfig): Promise<
     const head = config.tied ? sources.get(headName) : undefined
     if (head) sources.delete(headName)
     const shapes = new Map(Array.from(sources, ([name, file]) => [name, { shape: shapeIn(file, name) }]))
-    checkShapes(parameterShapes(config), shapes)
+    checkShapes(parameterShapes(config), shapes, folder)
     const tensors = new Map<string, StoredTensor>()
     for (const [name, file] of sources)
       tensors.set(name, { shape: shapeIn(file, name), values: await file.read(name) })
@@ -44,7 +44,11 @@ export async function readWeights(folder: string, config: ModelConfig): Promise<
   }
 }
 
-async function weightFiles(folder: string): Promise<string[]> {
+/**
+ * Paths of the files that hold a model's parameters.
+ * @throws UserError where there is an index that names none, or one outside of the folder.
+ */
+export async function weightFiles(folder: string): Promise<string[]> {
   const index = join(folder, indexName)
   if (existsSync(join(folder, weightsName)) || !existsSync(index)) return [join(folder, weightsName)]
   let names: string[]

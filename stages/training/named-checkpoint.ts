@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { UserError } from '../../schemas/user-error.ts'
 import type { Log } from '../stage.ts'
 import {
+  averageFolder,
   type Checkpoint,
   checkpointFolder,
   listCheckpoints,
@@ -32,7 +32,7 @@ export async function readNamedCheckpoint(
 async function folderOf(run: string, name: string): Promise<string> {
   if (name === 'best') return bestOf(run)
   if (name === 'average') {
-    const folder = join(run, 'checkpoints', 'average')
+    const folder = averageFolder(run)
     if (existsSync(folder)) return folder
     throw new UserError(
       `\`${run}\` has no average of its checkpoints. Train with \`average\` of \`checkpoint\`, or take another.`,

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { StepRecord } from '../../schemas/run-record.ts'
-import { UserError } from '../../schemas/user-error.ts'
 import { defineStage } from '../stage.ts'
 import { dispose } from './backend/tidy.ts'
 import { documentsOf } from './batch-documents.ts'
+import { divergence } from './divergence.ts'
 import { GradientSum } from './gradient-sum.ts'
 import type { Batch } from './messages.ts'
 import type { Model } from './model/model.ts'
@@ -86,7 +86,10 @@ export const optimize = defineStage({
           const gradientNorm = sum.scale * (await model.kernels.globalNorm(sum.gradients.values()))
           // A run that is aborted disposes of its tensors, perhaps while the norm was being read.
           signal.throwIfAborted()
-          if (!Number.isFinite(gradientNorm)) throw divergence(gradientNorm, step, sum.firstBatch, batch)
+          if (!Number.isFinite(gradientNorm)) {
+            const what = `The gradient's norm is ${gradientNorm} in step ${step}`
+            throw divergence(what, batchesOf(sum.firstBatch, batch))
+          }
           const now = learningRate(rate, step, steps, { rows: batch.rows * accumulate, length: batch.length })
           optimizer.update(sum.gradients, now, sum.scale * Math.min(1, clip / gradientNorm))
           const stepMs = performance.now() - sum.startedAt - waitedMs
@@ -120,13 +123,8 @@ async function restore(optimizer: Optimizer, model: Model, checkpoint: string) {
 }
 
 /** Any batch of a sum, and any row of it, may be what is not finite: the gradient does not tell. */
-function divergence(norm: number, step: number, first: Batch, last: Batch): UserError {
-  const batches =
-    first.step === last.step
-      ? `Its batch, ${last.step}, holds ${documentsOf(last)}.`
-      : `Its first batch, ${first.step}, holds ${documentsOf(first)}, and its last, ${last.step}, ${documentsOf(last)}.`
-  return new UserError(
-    `The gradient's norm is ${norm} in step ${step}: training diverged. ${batches} ` +
-      'Checkpoints written so far stay. Lower `peak` of `optimize`, or raise its `warm-up`, and begin a new run.',
-  )
+function batchesOf(first: Batch, last: Batch): string {
+  return first.step === last.step
+    ? `Its batch, ${last.step}, holds ${documentsOf(last)}.`
+    : `Its first batch, ${first.step}, holds ${documentsOf(first)}, and its last, ${last.step}, ${documentsOf(last)}.`
 }

@@ -8,7 +8,8 @@ import { type Averaging, isAveraged } from './averaged-checkpoints.ts'
 import { listCheckpoints, updatesOf } from './checkpoint-folder.ts'
 import { jsonLines } from './json-lines.ts'
 import type { Batch } from './messages.ts'
-import { checkFiles, checkModelFiles, readTrainingState } from './training-state.ts'
+import { checkFiles } from './stored-files.ts'
+import { checkModelFiles, readTrainingState } from './training-state.ts'
 
 /** Where a run goes on: a whole checkpoint, and what stands in it beside the model. */
 export interface ResumePoint {
@@ -72,7 +73,7 @@ export async function checkState(folder: string): Promise<TrainingState> {
   const state = await readTrainingState(folder)
   if (state.updates !== updatesOf(folder))
     throw new UserError(`\`${folder}\` holds the state after ${state.updates} steps.`)
-  await checkFiles(folder, state)
+  await checkFiles(folder, state.files)
   return state
 }
 

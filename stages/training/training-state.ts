@@ -1,18 +1,19 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Evaluation, StepRecord } from '../../schemas/run-record.ts'
 import { readSafetensors, type StoredTensor } from '../../schemas/safetensors.ts'
-import type { StoredFile, TrainingState } from '../../schemas/training-state.ts'
+import type { TrainingState } from '../../schemas/training-state.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { parseChecked, withChecksum } from '../checked-json.ts'
-import { fileHash } from '../file-hash.ts'
 import { writeTensors } from './checkpoint-folder.ts'
+import { checkFinite } from './divergence.ts'
 import type { Step } from './messages.ts'
 import type { OptimizerState } from './optimizers/optimizer.ts'
 import { type RuleName, slotNames } from './optimizers/rules.ts'
+import { checkFiles, checkListedFiles, describeFiles, storedFilesSchema } from './stored-files.ts'
 
 const { version } = createRequire(import.meta.url)('gradus/package.json') as { version: string }
 
@@ -36,11 +37,13 @@ const stateSchema = z.object({
     .looseObject({ bitsPerByte: z.number() })
     .nullable()
     .transform((evaluation) => evaluation as unknown as Evaluation | null),
-  // Names without folders: what a checkpoint says leads nowhere outside of it.
-  files: z.record(z.string().regex(/^[\w-][\w.-]*$/), z.object({ bytes: whole, sha256: z.string() })),
+  files: storedFilesSchema,
 })
 
-/** Writes beside the model in `folder` what a run needs to go on from it. All other files must be there. */
+/**
+ * Writes beside the model in `folder` what a run needs to go on from it. All other files must be there.
+ * @throws UserError where what the optimizer remembers is not finite.
+ */
 export async function writeTrainingState(
   folder: string,
   step: Step,
@@ -54,9 +57,8 @@ export async function writeTrainingState(
     const shape = model.parameters.shape(name)
     for (const [slot, values] of Object.entries(slots)) tensors.set(`${name}.${slot}`, { shape, values })
   }
+  checkFinite(tensors, updates)
   await writeTensors(join(folder, optimizerFile), tensors)
-  const files: Record<string, StoredFile> = {}
-  for (const name of (await readdir(folder)).sort()) files[name] = await describe(join(folder, name))
   const state: TrainingState = {
     version: 2,
     gradus: version,
@@ -68,7 +70,7 @@ export async function writeTrainingState(
     identities,
     record,
     evaluation,
-    files,
+    files: await describeFiles(folder),
   }
   await writeFile(join(folder, stateFile), `${JSON.stringify(withChecksum(state), null, 2)}\n`)
 }
@@ -90,21 +92,6 @@ export async function readTrainingState(folder: string): Promise<TrainingState> 
     )
   }
   return data
-}
-
-/** Reads every file of a checkpoint. @throws UserError where one is not what it was when it was written. */
-export async function checkFiles(folder: string, { files }: Pick<TrainingState, 'files'>): Promise<void> {
-  for (const [name, { bytes, sha256 }] of Object.entries(files)) {
-    const path = join(folder, name)
-    const size = await stat(path).then(
-      (found) => found.size,
-      () => undefined,
-    )
-    if (size === undefined) throw new UserError(`\`${path}\` is missing.`)
-    if (size !== bytes) throw new UserError(`\`${path}\` has ${size} bytes and not ${bytes}.`)
-    if ((await describe(path)).sha256 !== sha256)
-      throw new UserError(`\`${path}\` was altered since it was written.`)
-  }
 }
 
 /**
@@ -142,16 +129,15 @@ export async function readOptimizerState(
 }
 
 /**
- * Reads the files that make up a checkpoint's model, as far as it says what they were.
+ * Reads the files that make up a checkpoint's model, or a mean's, as far as its folder says what they were.
  * @throws UserError where one is not what it was when it was written.
  */
 export async function checkModelFiles(folder: string): Promise<void> {
-  if (!existsSync(join(folder, stateFile))) return
-  const state = await readTrainingState(folder)
-  const files = Object.entries(state.files).filter(([name]) => modelFiles.includes(name))
-  await checkFiles(folder, { files: Object.fromEntries(files) })
-}
-
-async function describe(path: string): Promise<StoredFile> {
-  return { bytes: (await stat(path)).size, sha256: await fileHash(path) }
+  if (!existsSync(join(folder, stateFile))) {
+    await checkListedFiles(folder)
+    return
+  }
+  const { files } = await readTrainingState(folder)
+  const ofModel = Object.entries(files).filter(([name]) => modelFiles.includes(name))
+  await checkFiles(folder, Object.fromEntries(ofModel))
 }

@@ -6,7 +6,10 @@ import { gradus, type Outcome } from '../../scripts/bench/faults/command-line.ts
 import { copyWorld, resuming, runContents, succeed, training } from '../../scripts/bench/faults/world.ts'
 import { makeScoredWorld } from './scored-world.ts'
 
-/** Orders and laid out tokens, which are made from the shards: what `plan` says of them, and what damage comes to. */
+/**
+ * Orders and laid out tokens, which are made from the shards: what `plan` says of them, and what damage comes to; and the
+ * mean of a run's models.
+ */
 
 const train = training('wasm')
 let folder: string
@@ -168,5 +171,22 @@ describe('a file that is made from the shards and was damaged', () => {
       /^`shards\/part-00001\.tokens\.arrow` is damaged \(.*\): run the same `score` command again, which writes it anew\.$/m,
     )
     expect(stderr).not.toMatch(/fault of gradus/)
+  })
+})
+
+describe('the mean of the last models of a run', () => {
+  it('is verified, is not generated from where a byte was changed, and is made anew by a run that goes on', async () => {
+    const world = await copyOf(trained)
+    const path = 'run/checkpoints/average/model.safetensors'
+    const bytes = await flip(join(world, path), -3)
+    const problem = `\`${path}\` was altered since it was written.\n`
+    expect(await gradus(world, ['verify', 'run'])).toMatchObject({ code: 1, stdout: problem })
+    const generated = await gradus(world, ['generate', 'run/checkpoints/average'])
+    expect(generated).toMatchObject({ code: 1, stdout: '', stderr: problem })
+    await rm(join(world, 'run', 'run.json'))
+    await succeed(world, resuming)
+    expect(await readFile(join(world, path))).toEqual(bytes)
+    expect(await gradus(world, ['verify', 'run'])).toMatchObject({ code: 0 })
+    expect(await runContents(world)).toBe(expected)
   })
 })

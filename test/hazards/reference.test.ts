@@ -65,7 +65,9 @@ test('it is refused where the model is gone, and goes on where it lies elsewhere
     recursive: true,
   })
   await rm(join(world, 'reference'), { recursive: true })
-  expect((await gradus(world, resuming)).stderr).toMatch(/^The reference `reference` is no checkpoint: .*\n$/)
+  expect((await gradus(world, resuming)).stderr).toMatch(
+    /^The `reference` of `ohem` is no model to compare with: `reference` holds no checkpoint\. .*\n$/,
+  )
   const moved = [...resuming, '--set', 'stages.ohem.with.reference=elsewhere']
   expect(await gradus(world, moved)).toMatchObject({ code: 0 })
   expect(await runContents(world)).toBe(expected)

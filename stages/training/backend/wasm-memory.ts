@@ -3,7 +3,7 @@ import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core'
 
 /** The part of @tensorflow/tfjs-backend-wasm's back end that is about a tensor's memory. */
 interface WasmBackend {
-  readonly wasm: { _malloc(bytes: number): number }
+  readonly wasm: { _malloc: (bytes: number) => number }
   typedArrayFromHeap(tensor: Tensor): Float32Array
   makeOutput(shape: readonly number[], dtype: 'float32'): TensorInfo
 }

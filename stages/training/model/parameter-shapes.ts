@@ -49,23 +49,29 @@ export function parameterShapes(config: ModelConfig): Map<string, readonly numbe
   return tied ? shapes : shapes.set(headName, [vocabulary, dim])
 }
 
-/** @throws UserError where a tensor is missing, unknown or of another shape than the model's. */
+/**
+ * Holds a model's tensors against the shapes that its `config.json` asks for.
+ * @param folder that both are in
+ * @throws UserError where a tensor is missing, unknown or of another shape.
+ */
 export function checkShapes(
   shapes: ReadonlyMap<string, readonly number[]>,
   stored: ReadonlyMap<string, Pick<StoredTensor, 'shape'>>,
+  folder: string,
 ): void {
+  const disagreement = (what: string) =>
+    new UserError(
+      `The \`config.json\` and the weights in \`${folder}\` disagree: ${what}. Take both from the same model.`,
+    )
   for (const name of stored.keys()) {
     if (!shapes.has(name))
-      throw new UserError(
-        `The checkpoint holds \`${name}\`, which the model does not have. Give the model the checkpoint's sizes.`,
-      )
+      throw disagreement(`there is \`${name}\`, which a model of these sizes does not have`)
   }
   for (const [name, shape] of shapes) {
     const given = stored.get(name)?.shape
-    if (given?.join() !== shape.join()) {
-      throw new UserError(
-        `The checkpoint's \`${name}\` ${given ? `is [${given.join(', ')}]` : 'is missing'}, where the model has [${shape.join(', ')}]. Give the model the checkpoint's sizes.`,
-      )
-    }
+    if (given?.join() === shape.join()) continue
+    throw disagreement(
+      `\`${name}\` ${given ? `is [${given.join(', ')}]` : 'is missing'}, where a model of these sizes has [${shape.join(', ')}]`,
+    )
   }
 }

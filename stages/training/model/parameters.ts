@@ -3,7 +3,7 @@ import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
 import { dispose } from '../backend/tidy.ts'
 import type { StoredTensor } from '../../../schemas/safetensors.ts'
 import type { ModelConfig } from './config.ts'
-import { checkShapes, parameterShapes } from './parameter-shapes.ts'
+import { parameterShapes } from './parameter-shapes.ts'
 
 /** The trained tensors of a model, by name. */
 export class Parameters {
@@ -63,12 +63,6 @@ export class Parameters {
       stored.set(name, { shape: this.shape(name), values: (await tensor.data()) as Float32Array })
     }
     return stored
-  }
-
-  /** @throws UserError where a tensor is missing, unknown or of another shape; nothing is changed then. */
-  import(stored: ReadonlyMap<string, StoredTensor>): void {
-    checkShapes(this.#shapes, stored)
-    for (const [name, { shape, values }] of stored) this.set(name, tf.tensor(values, [...shape], 'float32'))
   }
 
   dispose(): void {

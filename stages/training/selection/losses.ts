@@ -1,7 +1,7 @@
-import { UserError } from '../../../schemas/user-error.ts'
 import { dispose } from '../backend/tidy.ts'
 import { documentsOf } from '../batch-documents.ts'
-import type { Batch, Forwarded, Selected, Selection } from '../messages.ts'
+import { divergence } from '../divergence.ts'
+import type { Forwarded, Selected, Selection } from '../messages.ts'
 import type { PredictionStatistic } from '../model/prediction.ts'
 
 /**
@@ -11,7 +11,12 @@ import type { PredictionStatistic } from '../model/prediction.ts'
 export async function readLosses({ losses, batch }: Forwarded): Promise<Float32Array> {
   const values = (await losses.data()) as Float32Array
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) throw divergence(values[i], Math.floor(i / batch.length), batch)
+    if (Number.isFinite(values[i])) continue
+    const row = Math.floor(i / batch.length)
+    throw divergence(
+      `The loss is ${values[i]} in row ${row} of batch ${batch.step}`,
+      `The row holds ${documentsOf(batch, [row, row + 1])}.`,
+    )
   }
   return values
 }
@@ -27,13 +32,6 @@ export async function readStatistic(
   } finally {
     dispose(tensor)
   }
-}
-
-function divergence(loss: number, row: number, batch: Batch): UserError {
-  return new UserError(
-    `The loss is ${loss} in row ${row} of batch ${batch.step}: training diverged. The row holds ${documentsOf(batch, [row, row + 1])}. ` +
-      'Checkpoints written so far stay. Lower `peak` of `optimize`, or raise its `warm-up`, and begin a new run.',
-  )
 }
 
 /** In 64-bit arithmetic, over the indices given, or over all. */

@@ -1,13 +1,15 @@
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { valuesOf } from '../../../schemas/safetensors.ts'
 import { UserError } from '../../../schemas/user-error.ts'
 import { fileHash } from '../../file-hash.ts'
+import { tokenizerHash } from '../../shards/tokenizer-file.ts'
 import type { Log } from '../../stage.ts'
 import { dispose } from '../backend/tidy.ts'
-import { listCheckpoints } from '../checkpoint-folder.ts'
 import { readContinuedModel } from '../continued-model.ts'
 import type { Forwarded } from '../messages.ts'
+import { weightFiles } from '../model-weights.ts'
 import { Model } from '../model/model.ts'
+import { readNewestModel } from '../newest-model.ts'
 import type { Score } from './criteria.ts'
 
 /** A trained model that says how hard a token has to be. */
@@ -47,17 +49,25 @@ export function openReference(folder: string, log: Log): Reference {
   }
 }
 
-/** SHA-256 of the files that a reference model is made of, by name. @throws UserError where one is missing. */
+/**
+ * SHA-256 of the files that a reference model is made of, by name.
+ * @param folder as `openReference` takes it: the files are those of the checkpoint that it would read
+ * @throws UserError where there is none.
+ */
 export async function referenceHashes(folder: string): Promise<Record<string, string>> {
-  const checkpoint = (await listCheckpoints(folder)).at(-1) ?? folder
-  const names = ['config.json', 'model.safetensors', 'tokenizer.json']
-  const hashes = names.map(async (name) => [name, await fileHash(join(checkpoint, name))] as const)
   try {
-    return Object.fromEntries(await Promise.all(hashes))
-  } catch {
-    throw new UserError(
-      `The reference \`${folder}\` is no checkpoint: it lacks one of ${names.join(', ')}. Give the folder that \`train --out\` wrote, or one of its checkpoints.`,
-    )
+    // Whoever reads the model for its scores says of newer checkpoints why they are passed over.
+    const { tokenizer } = await readNewestModel(folder, () => undefined)
+    const checkpoint = dirname(tokenizer)
+    const paths = [join(checkpoint, 'config.json'), ...(await weightFiles(checkpoint))]
+    const hashes = paths.map(async (path) => [basename(path), await fileHash(path)] as const)
+    return {
+      ...Object.fromEntries(await Promise.all(hashes)),
+      [basename(tokenizer)]: await tokenizerHash(tokenizer),
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    throw new UserError(`The \`reference\` of \`ohem\` is no model to compare with: ${error.message}`)
   }
 }
 

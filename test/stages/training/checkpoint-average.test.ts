@@ -7,8 +7,11 @@ import type { Interruption } from '../../../stages/stage.ts'
 import { checkpoint } from '../../../stages/training/checkpoint.ts'
 import { averageWeights } from '../../../stages/training/checkpoint-average.ts'
 import { readCheckpoint } from '../../../stages/training/checkpoint-folder.ts'
+import { readNamedCheckpoint } from '../../../stages/training/named-checkpoint.ts'
 import { readNewestModel } from '../../../stages/training/newest-model.ts'
 import type { Step } from '../../../stages/training/messages.ts'
+import { verifyRun } from '../../../stages/training/verify-run.ts'
+import { Verification } from '../../../stages/verification.ts'
 import { batches, context, drain, said, train } from './small-run.ts'
 
 let folder: string
@@ -64,7 +67,12 @@ async function expectMean(updates: readonly number[], weights: readonly number[]
 test('a uniform mean is that of the newest models, and is a model that text can be generated from', async () => {
   await drain(kept(steps(), {}))
   expect(await names()).toEqual(['average', 'step-000004', 'step-000006', 'step-000008'])
-  expect((await readdir(mean())).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json'])
+  expect((await readdir(mean())).sort()).toEqual([
+    'config.json',
+    'files.json',
+    'model.safetensors',
+    'tokenizer.json',
+  ])
   await expectMean([4, 6, 8], [1 / 3, 1 / 3, 1 / 3])
   expect(said.at(-1)).toBe(`The mean of the last 3 checkpoints is \`${mean()}\`.`)
   await readNewestModel(mean(), () => expect('said nothing').toBe(''))
@@ -135,6 +143,46 @@ test('a run that was killed before its mean was written writes it when it goes o
   await rm(mean(), { recursive: true })
   await drain(kept(steps(7, at(8)), {}))
   expect((await readFile(join(mean(), 'model.safetensors'))).equals(whole)).toBe(true)
+})
+
+test('a mean in which a single bit has changed is read by no name, and verify names the file', async () => {
+  await drain(kept(steps(), {}))
+  const verified = async () => {
+    const verification = new Verification(new AbortController().signal)
+    await verifyRun(run, verification)
+    return verification
+  }
+  const sound = await verified()
+  expect(sound.damage).toEqual([])
+  for (const [name, end] of [
+    ['config.json', ' was altered since it was written.'],
+    ['tokenizer.json', ' was altered since it was written.'],
+    ['model.safetensors', ' was altered since it was written.'],
+    ['files.json', ', which says what the files beside it were, is cut or altered. Take another checkpoint.'],
+  ]) {
+    const path = join(mean(), name)
+    const bytes = await readFile(path)
+    await writeFile(path, bytes.with(bytes.length - 1, bytes[bytes.length - 1] ^ 4))
+    const damage = `\`${path}\`${end}`
+    const ignored = () => undefined
+    await expect(readNewestModel(mean(), ignored)).rejects.toThrow(damage)
+    await expect(readNamedCheckpoint(run, 'average', ignored)).rejects.toThrow(damage)
+    expect((await verified()).damage).toEqual([damage])
+    await writeFile(path, bytes)
+  }
+  // The three files that the list names, and the list itself.
+  await rm(mean(), { recursive: true })
+  expect((await verified()).files).toBe(sound.files - 4)
+})
+
+test('a mean that was written without a list of its files is read as before', async () => {
+  await drain(kept(steps(), {}))
+  await rm(join(mean(), 'files.json'))
+  const { tensors } = await readNamedCheckpoint(run, 'average', () => undefined)
+  expect(tensors).toEqual((await readCheckpoint(mean())).tensors)
+  const verification = new Verification(new AbortController().signal)
+  await verifyRun(run, verification)
+  expect(verification.damage).toEqual([])
 })
 
 test('a model that has changed since is not made part of a mean, and the run ends all the same', async () => {

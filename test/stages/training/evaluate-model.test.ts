@@ -3,16 +3,22 @@ import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import { valuesOf } from '../../../schemas/safetensors.ts'
+import { UserError } from '../../../schemas/user-error.ts'
 import type { Backend } from '../../../stages/training/backend/backend.ts'
 import { openBackend } from '../../../stages/training/backend/open-backend.ts'
 import type { Checkpoint } from '../../../stages/training/checkpoint-folder.ts'
+import { evaluate as evaluateStage } from '../../../stages/training/evaluate.ts'
 import { evaluateModel } from '../../../stages/training/evaluate-model.ts'
+import type { Batch, Step } from '../../../stages/training/messages.ts'
 import { modelConfig } from '../../../stages/training/model/config.ts'
 import { initialValues } from '../../../stages/training/model/initialise.ts'
+import { Model } from '../../../stages/training/model/model.ts'
 import { parameterShapes } from '../../../stages/training/model/parameter-shapes.ts'
 import { makeShards, readDocuments, sentences } from '../curriculum/shards-fixture.ts'
 import { train } from '../shards/corpus.ts'
 import { referenceLosses } from './reference-model.ts'
+import { batches, context, drain } from './small-run.ts'
 
 const length = 9
 const endOfText = 0
@@ -116,3 +122,50 @@ test('a model with fewer tokens than the tokenizer is refused, one with more has
   )
   await expect(evaluate({}, withVocabulary(640))).resolves.toHaveProperty('tokens')
 })
+
+/** The model with a last norm that makes every loss NaN. */
+function broken(): Checkpoint {
+  const { shape, values } = model.tensors.get('model.norm.weight')!
+  const norm = { shape, values: values.map(() => NaN) }
+  return { ...model, tensors: new Map(model.tensors).set('model.norm.weight', norm) }
+}
+
+test('a model without a finite loss has no bits per byte, and is refused', async () => {
+  const before = tf.memory().numTensors
+  await expect(evaluate({}, broken())).rejects.toThrow(
+    `The model \`${folder}\` has no finite loss on held-out text: it is NaN. Take another checkpoint.`,
+  )
+  expect(tf.memory().numTensors).toBe(before)
+})
+
+test.each([
+  [0, /^The loss on held-out text is NaN before the first step\. Give `from` of `forward` another model\.$/],
+  [
+    3,
+    /^The loss on held-out text is NaN after 3 steps: training diverged\. Checkpoints written so far stay\./,
+  ],
+])(
+  'an evaluation in a run ends it where the loss is not finite, after %d updates',
+  async (updates, sentence) => {
+    const { config, tensors } = broken()
+    const diverged = new Model(config, valuesOf(tensors), backend)
+    const corpus = { shards: shards.shards, vocabulary: 600, endOfText }
+    const { value: batch } = (await batches(shards.shards, { change: { corpus } }).next()) as { value: Batch }
+    const optimizer = diverged.kernels.optimizer(diverged.parameters, {
+      rule: { name: 'sgd', momentum: 0 },
+      decay: 0,
+      groups: {},
+    })
+    async function* steps(): AsyncGenerator<Step> {
+      yield { updates, steps: 3, batch, model: diverged, optimizer }
+    }
+    try {
+      const outcome = drain(evaluateStage.run(steps(), context(evaluateStage, { tokens: 100 })))
+      await expect(outcome).rejects.toThrow(sentence)
+      await expect(outcome).rejects.toBeInstanceOf(UserError)
+    } finally {
+      optimizer.dispose()
+      diverged.dispose()
+    }
+  },
+)

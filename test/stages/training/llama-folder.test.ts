@@ -223,7 +223,36 @@ test('a copy of a tied head and tables of rotary embedding are passed over; anot
   await writeWeights(file, more.set('lm_head.weight', { ...embedding, values }))
   await expectRefusal(path, '`tie_word_embeddings` in its `config.json` is true')
   await writeWeights(file, more.set('lm_head.weight', embedding).set('lm_head.bias', table))
-  await expectRefusal(path, 'holds `lm_head.bias`, which the model does not have')
+  await expectRefusal(path, 'there is `lm_head.bias`, which a model of these sizes does not have')
+})
+
+test('sizes that are not those of the weights are refused, with the folder in which the two disagree', async () => {
+  const path = await copyOf('tied-bfloat16')
+  const config = join(path, 'config.json')
+  const written = await readFile(config)
+  for (const [changes, difference] of [
+    [
+      { num_hidden_layers: 3 },
+      /`model\.layers\.2\.\S+` is missing, where a model of these sizes has \[\d+\]/,
+    ],
+    [
+      { num_hidden_layers: 1 },
+      /there is `model\.layers\.1\.\S+`, which a model of these sizes does not have/,
+    ],
+    [
+      { vocab_size: 50 },
+      /`model\.embed_tokens\.weight` is \[48, 16\], where a model of these sizes has \[50, 16\]/,
+    ],
+  ] as const) {
+    await change(config, changes)
+    await expectRefusal(
+      path,
+      new RegExp(
+        `^The \`config\\.json\` and the weights in \`${path}\` disagree: ${difference.source}\\. Take both from the same model\\.$`,
+      ),
+    )
+    await writeFile(config, written)
+  }
 })
 
 test('files of a model in several that are missing, doubled or elsewhere are named', async () => {

@@ -158,28 +158,15 @@ await onEveryBackend((backend: () => Backend) => {
     })
   })
 
-  test('parameters come out as they went in, and another shape is refused with nothing changed', async () => {
-    const model = new Model(tiedConfig, initialValues(tiedConfig, 1), backend())
-    const other = new Model(tiedConfig, initialValues(tiedConfig, 2), backend())
+  test('parameters come out as they went in', async () => {
+    const values = initialValues(tiedConfig, 1)
+    const model = new Model(tiedConfig, values, backend())
     const stored = await model.parameters.export()
     expect([...stored.keys()]).toEqual([...parameterShapes(tiedConfig).keys()])
-    other.parameters.import(stored)
-    expect(await other.parameters.export()).toEqual(stored)
-
-    const wrong = new Map(stored).set('model.norm.weight', { shape: [23], values: new Float32Array(23) })
-    expect(() => other.parameters.import(wrong)).toThrow(
-      '`model.norm.weight` is [23], where the model has [24]',
-    )
-    wrong.delete('model.norm.weight')
-    expect(() => other.parameters.import(wrong)).toThrow('`model.norm.weight` is missing')
-    const unknown = new Map(stored).set('lm_head.weight', {
-      shape: [37, 24],
-      values: new Float32Array(37 * 24),
-    })
-    expect(() => other.parameters.import(unknown)).toThrow('`lm_head.weight`, which the model does not have')
-    expect(await other.parameters.export()).toEqual(stored)
+    for (const [name, tensor] of stored) {
+      expect(tensor).toEqual({ shape: parameterShapes(tiedConfig).get(name), values: values.get(name) })
+    }
     model.dispose()
-    other.dispose()
   })
 
   test('a sequence longer than the context is refused', () => {

@@ -108,7 +108,8 @@ await onEveryBackend((backend) => {
     const first = create(straight)
     for (const n of [0, 1, 2]) step(first, straight, n)
     const state = await first.export()
-    resumed.import(await straight.export())
+    for (const [name, { shape, values }] of await straight.export())
+      resumed.set(name, tf.tensor(values, [...shape], 'float32'))
     const second = create(resumed)
     second.import(state, first.updates)
     expect(await second.export()).toEqual(state)
@@ -129,14 +130,7 @@ await onEveryBackend((backend) => {
       const optimizers = [kept, replaced].map((parameters) =>
         makers[maker](parameters, settingsOf({ optimizer: rule })),
       )
-      replaced.import(
-        new Map(
-          [...(await kept.export())].map(([name, { shape, values }]) => [
-            name,
-            { shape, values: values.map((value) => value + 1) },
-          ]),
-        ),
-      )
+      for (const name of kept.names) replaced.set(name, tf.add(kept.get(name), 1))
       const gradients = gradientsAt(kept, 0)
       for (const optimizer of optimizers) optimizer.update(gradients, 0, 1)
       for (const name of kept.names) {
@@ -187,9 +181,8 @@ await onEveryBackend((backend) => {
     } finally {
       native.binding = binding
     }
-    // Each gradient and each parameter is reshaped, which moves nothing.
-    expect(operations - 2 * parameters.names.length).toBeGreaterThan(0)
-    expect(operations - 2 * parameters.names.length).toBeLessThan(60)
+    // Each gradient and each parameter is reshaped, on the way in and out, which moves nothing.
+    expect(operations - 3 * parameters.names.length).toBeLessThan(40)
     tf.dispose([...gradients.values()])
     for (const owner of [optimizer, parameters]) owner.dispose()
   })

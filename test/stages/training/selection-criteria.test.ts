@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor2D } from '@tensorflow/tfjs-core'
 import type { z } from 'zod'
@@ -22,6 +23,9 @@ const [rows, length, vocabulary] = [3, 7, 37]
 const sizes = { dim: 24, layers: 2, heads: 6, kvHeads: 2, hidden: 20, context: 16 }
 const config = modelConfig(sizes, vocabulary)
 const tokens = Int32Array.from({ length: rows * (length + 1) }, (_, i) => (i * i * 7 + 3 * i) % vocabulary)
+
+/** Models that transformers wrote. */
+const fixtures = fileURLToPath(new URL('fixtures', import.meta.url))
 
 let folder: string
 beforeEach(async () => {
@@ -265,14 +269,49 @@ await onEveryBackend((backend) => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
+  const identity = (reference: string) =>
+    ohem.identity?.(ohem.options.parse({ keep: 0.5, criterion: 'excess', reference }))
+
   test("a reference model's files are part of what the stage amounts to, and its path is not", async () => {
-    const identity = (reference: string) =>
-      ohem.identity?.(ohem.options.parse({ keep: 0.5, criterion: 'excess', reference }))
     const { path } = await writeReference('one', config)
     const { path: same } = await writeReference('same', config)
     const { path: other } = await writeReference('other', modelConfig({ ...sizes, tied: false }, vocabulary))
     expect(await identity(path)).toEqual(await identity(same))
     expect(await identity(path)).not.toEqual(await identity(other))
-    await expect(identity(folder)).rejects.toThrow('is no checkpoint')
+    const nothing = identity(folder)
+    await expect(nothing).rejects.toThrow(
+      `The \`reference\` of \`ohem\` is no model to compare with: \`${folder}\` holds no checkpoint.`,
+    )
+    await expect(nothing).rejects.toBeInstanceOf(UserError)
+    await rm(join(other, 'tokenizer.json'))
+    const foreign = identity(other)
+    await expect(foreign).rejects.toThrow('is no model to compare with: There is no tokenizer at')
+    await expect(foreign).rejects.toBeInstanceOf(UserError)
+  })
+
+  test('a reference model in several files is compared with, and each of them is part of what the stage amounts to', async () => {
+    const path = join(folder, 'in-files')
+    await cp(join(fixtures, 'untied-float16-in-files'), path, { recursive: true })
+    await cp(join(folder, 'tokenizer.json'), join(path, 'tokenizer.json'))
+    const selection = await selectionBy({ keep: 0.5, criterion: 'excess', reference: path })
+    expect(selection.keptFraction).toBeCloseTo(2 / 3, 10)
+    const before = await identity(path)
+    for (const number of [1, 2, 3]) {
+      const file = join(path, `model-0000${number}-of-00003.safetensors`)
+      const bytes = await readFile(file)
+      await writeFile(file, bytes.with(bytes.length - 1, bytes[bytes.length - 1] ^ 1))
+      expect(await identity(path)).not.toEqual(before)
+      await writeFile(file, bytes)
+    }
+    expect(await identity(path)).toEqual(before)
+  })
+
+  test('what the stage amounts to follows the checkpoint that is read, not a newer one that is not whole', async () => {
+    await mkdir(join(folder, 'run', 'checkpoints'), { recursive: true })
+    const { path: older } = await writeReference('run/checkpoints/step-000001', config)
+    const { path: newer } = await writeReference('run/checkpoints/step-000002', { ...config, context: 9 })
+    expect(await identity(join(folder, 'run'))).toEqual(await identity(newer))
+    await truncate(join(newer, 'model.safetensors'), 3000)
+    expect(await identity(join(folder, 'run'))).toEqual(await identity(older))
   })
 })
