@@ -10,8 +10,8 @@ const MiB = 2 ** 20
 const tensorBytes = 24 * MiB
 /** Attention probabilities that are not kept are made in chunks that fit a processor's cache. */
 const attentionChunkBytes = 8 * MiB
-/** Queries of a sequence that attention takes at a time: as few as the first, in up to as many blocks; then the second. */
-const [shortBlock, fewBlocks, longBlock] = [64, 4, 128]
+/** Queries of a sequence that attention takes at a time. */
+const queryBlock = 128
 /** Probabilities of next tokens in a step, and attention probabilities of a step, are kept up to this size each. */
 const keptBytes = 256 * MiB
 
@@ -25,8 +25,7 @@ export function logitChunks(tokens: number, vocabulary: number): number[] {
  * that n blocks save (n − 1)/2n of the work; shorter ones cost more in operations than they save.
  */
 export function queryBlocks(length: number): number[] {
-  const short = Math.min(Math.floor(length / shortBlock), fewBlocks)
-  const blocks = Math.max(1, short, Math.floor(length / longBlock))
+  const blocks = Math.max(1, Math.floor(length / queryBlock))
   return Array.from({ length: blocks }, (_, i) => Math.round(((i + 1) * length) / blocks))
 }
 
