@@ -206,13 +206,26 @@ await onEveryBackend((backend) => {
     tf.dispose([whole, held, remade, alone, single] as never)
   })
 
-  test('a softmax of large and unequal logits agrees with one in 64-bit arithmetic', () => {
-    const logits = [
-      [1000, 999, -1000, 0],
-      [-500, -500, -500, -500],
-      [88, -88, 87.5, 3],
-      [0, 1e-3, -1e-3, 5],
-    ]
+  test.each([
+    [
+      'large and unequal',
+      [
+        [1000, 999, -1000, 0],
+        [-500, -500, -500, -500],
+        [88, -88, 87.5, 3],
+        [0, 1e-3, -1e-3, 5],
+      ],
+    ],
+    [
+      'moderate',
+      [
+        [30, 29, -30, 0],
+        [-30, -30, -30, -500],
+        [12, -12, 11.5, 3],
+        [0, 1e-3, -1e-3, 5],
+      ],
+    ],
+  ])('a softmax of %s logits agrees with one in 64-bit arithmetic', (_, logits) => {
     const { powers, shares, logSums } = kernels().softmax(tf.tensor2d(logits))
     const [p, r, sums] = [powers, shares ?? tf.ones([4, 1]), logSums].map((tensor) => tensor.dataSync())
     logits.forEach((row, i) => {
