@@ -1,11 +1,13 @@
 // A program of its own, on the compiled stages: trains the same model on the same batches of a novel's bytes once for
-// each argument, which is a back end and the step to stop at, as in `wasm:50`; prints what became of each as JSON.
+// each argument, which is a back end, the step to stop at and one of the variants, as in `wasm:50:plain`; prints what
+// became of each as JSON.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import process from 'node:process'
 import * as tf from '@tensorflow/tfjs-core'
 import { backward } from '../../../../dist/stages/training/backward.js'
 import { forward } from '../../../../dist/stages/training/forward.js'
+import { ohem } from '../../../../dist/stages/training/ohem.js'
 import { optimize } from '../../../../dist/stages/training/optimize.js'
 
 const [steps, rows, length] = [50, 4, 32]
@@ -38,9 +40,20 @@ const context = (stage, options) => ({
   log: (sentence) => said.push(sentence),
 })
 
-async function train(backend, stop) {
-  const model = { dim: 32, layers: 2, heads: 4, 'kv-heads': 2, context: length, backend }
-  const forwarded = forward.run(batches(stop), context(forward, model))
+/** What differs from a tied head, AdamW, and a gradient of every token. */
+const variants = {
+  plain: {},
+  sequences: { selection: { keep: 0.5, granularity: 'sequence', criterion: 'gradient-norm' } },
+  tokens: { selection: { keep: 0.5, granularity: 'token', criterion: 'entropy-loss' } },
+  untied: { model: { tied: false }, optimizer: { optimizer: 'lion', peak: 0.001 } },
+  momentum: { optimizer: { optimizer: 'sgd', peak: 0.1 } },
+}
+
+async function train(backend, stop, variant) {
+  const { model, optimizer, selection } = variants[variant]
+  const sizes = { dim: 32, layers: 2, heads: 4, 'kv-heads': 2, context: length, backend, ...model }
+  const losses = forward.run(batches(stop), context(forward, sizes))
+  const forwarded = selection ? ohem.run(losses, context(ohem, selection)) : losses
   const gradients = []
   async function* observed(items) {
     for await (const item of items) {
@@ -50,15 +63,17 @@ async function train(backend, stop) {
       yield item
     }
   }
-  const losses = []
+  const records = []
   const optimized = optimize.run(
     observed(backward.run(forwarded, context(backward, {}))),
-    context(optimize, { peak: 0.01, 'warm-up': 5 }),
+    context(optimize, { peak: 0.01, 'warm-up': 5, ...optimizer }),
   )
-  for await (const { record } of optimized) if (record) losses.push(record.loss)
+  for await (const { record } of optimized) if (record) records.push(record)
   return {
     backend,
-    losses,
+    variant,
+    losses: records.map(({ loss }) => loss),
+    keptLosses: records.map(({ keptLoss }) => keptLoss),
     gradients: Object.fromEntries(gradients),
     tensors: tf.memory().numTensors,
     said: said.splice(0),
@@ -67,7 +82,7 @@ async function train(backend, stop) {
 
 const runs = []
 for (const argument of process.argv.slice(2)) {
-  const [backend, stop] = argument.split(':')
-  runs.push(await train(backend, Number(stop)))
+  const [backend, stop, variant] = argument.split(':')
+  runs.push(await train(backend, Number(stop), variant))
 }
 process.stdout.write(JSON.stringify(runs))

@@ -34,7 +34,9 @@ const openBackend = pathToFileURL('dist/stages/training/backend/open-backend.js'
 
 interface Run {
   readonly backend: string
+  readonly variant: string
   readonly losses: readonly number[]
+  readonly keptLosses: readonly number[]
   readonly gradients: Readonly<Record<string, readonly number[]>>
   readonly tensors: number
   readonly said: readonly string[]
@@ -51,14 +53,20 @@ const tolerance = 5e-5
 
 const hasSwiftShader = existsSync(driver)
 if (!hasSwiftShader) console.info(`WebGPU is not tested: there is no ${driver}, which Debian's chromium has.`)
-const native = 'problem' in (await tryBackend('tensorflow')) ? [] : ['tensorflow:50']
+const native = 'problem' in (await tryBackend('tensorflow')) ? [] : ['tensorflow']
 
 describe('the same training run', () => {
   let outcome: Outcome
   let runs: readonly Run[]
   beforeAll(async () => {
-    const webgpu = hasSwiftShader ? ['webgpu:50', 'webgpu:3'] : []
-    outcome = await run(swiftShader, program, 'wasm:50', ...native, ...webgpu)
+    const webgpu = hasSwiftShader ? ['webgpu:50:plain', 'webgpu:3:plain'] : []
+    outcome = await run(
+      swiftShader,
+      program,
+      'wasm:50:plain',
+      ...native.map((name) => `${name}:50:plain`),
+      ...webgpu,
+    )
     runs = JSON.parse(outcome.stdout) as Run[]
   }, 400_000)
 
@@ -101,6 +109,35 @@ describe('the same training run', () => {
     expect(runs.at(-1)?.said.join()).toMatch(/on webgpu \(CPU\)\. It was asked for\. Its adapter is software/)
   })
 })
+
+test.each(['sequences', 'tokens', 'untied', 'momentum'])(
+  'a few steps of another kind go the same way on every back end: %s',
+  async (variant) => {
+    const names = ['wasm', ...native, ...(hasSwiftShader ? ['webgpu'] : [])]
+    const { code, stdout, stderr } = await run(
+      swiftShader,
+      program,
+      ...names.map((name) => `${name}:6:${variant}`),
+    )
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const [wasm, ...others] = JSON.parse(stdout) as Run[]
+    expect(others).toHaveLength(names.length - 1)
+    const isSelected = wasm.keptLosses.map((kept, step) => kept !== wasm.losses[step])
+    expect(isSelected).toEqual(Array(6).fill(variant === 'sequences' || variant === 'tokens'))
+    for (const { losses, keptLosses, gradients, tensors } of [wasm, ...others]) {
+      expect(tensors).toBe(0)
+      losses.forEach((loss, step) => expect(Math.abs(loss - wasm.losses[step])).toBeLessThan(tolerance))
+      keptLosses.forEach((loss, step) =>
+        expect(Math.abs(loss - wasm.keptLosses[step])).toBeLessThan(tolerance),
+      )
+      expect(Object.keys(gradients).sort()).toEqual(Object.keys(wasm.gradients).sort())
+      for (const [name, gradient] of Object.entries(gradients)) {
+        expect(relativeError(gradient, wasm.gradients[name])).toBeLessThan(5e-6)
+      }
+    }
+  },
+  400_000,
+)
 
 const describeWebgpu = hasSwiftShader ? describe : describe.skip
 
@@ -175,6 +212,13 @@ describeWebgpu('webgpu on a software adapter', () => {
     )
     expect({ code, stderr }).toMatchObject({ code: 0 })
     expect(stdout).toMatch(/^back end +webgpu \(CPU\)\. It was asked for\. Its adapter is software/m)
+    const onWebgpu = ['--backend', 'webgpu']
+    const resumed = await run(swiftShader, cli, 'train', '--resume', out, ...onWebgpu)
+    expect(resumed).toMatchObject({ code: 0 })
+    const prompt = ['--prompt', 'It was', '--tokens', '4', '--temperature', '0']
+    const written = await run(swiftShader, cli, 'generate', out, ...prompt, ...onWebgpu)
+    const expected = await run({}, cli, 'generate', out, ...prompt, '--backend', 'wasm')
+    expect({ code: written.code, text: written.stdout }).toEqual({ code: 0, text: expected.stdout })
     await rm(folder, { recursive: true })
   })
 
