@@ -19,11 +19,11 @@ const tokens = Int32Array.from({ length: sequences * (length + 1) }, (_, i) => (
 const evenly = new Float32Array(sequences * length).fill(1 / (sequences * length))
 
 /** Values large enough that every part of the model matters. */
-function livelyValues(config: ModelConfig): Map<string, Float32Array> {
+function livelyValues(config: ModelConfig, deviation = 0.2): Map<string, Float32Array> {
   const values = initialValues(config, 1)
   return new Map(
     [...values].map(([name, array], i) => {
-      const noise = normal<tf.Rank.R1>([array.length], i + 1, 0.2)
+      const noise = normal<tf.Rank.R1>([array.length], i + 1, deviation)
       const spread = noise.dataSync()
       noise.dispose()
       return [name, array.map((value, j) => value + spread[j])]
@@ -156,6 +156,19 @@ await onEveryBackend((backend: () => Backend) => {
       model.losses(tokens, sequences).dispose()
       expect(tf.memory().numTensors).toBe(before)
     })
+  })
+
+  test('losses of the 260K preset agree with a model in 64-bit arithmetic, over several blocks of attention', async () => {
+    const preset = modelConfig(presets['260K'], 512)
+    const long = Int32Array.from({ length: 301 }, (_, i) => (i * i * 7 + 3 * i) % 512)
+    const model = new Model(preset, livelyValues(preset, 0.05), backend())
+    const reference = referenceLosses(preset, await numbersOf(model), long, 1)
+    const losses = model.losses(long, 1)
+    losses.dataSync().forEach((loss, i) => expect(Math.abs(loss - reference[i])).toBeLessThan(1e-5))
+    // So that it is no guess at a uniform prediction that agrees.
+    expect(Math.max(...reference)).toBeGreaterThan(Math.log(512) + 1)
+    losses.dispose()
+    model.dispose()
   })
 
   test('parameters come out as they went in', async () => {
