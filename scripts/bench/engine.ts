@@ -48,11 +48,11 @@ export async function openEngine(name: BackendName, shape: Shape) {
       dispose([...gradients.values()])
     },
 
-    /** What a criterion other than the loss adds to a step, with the forward pass that it stands behind. */
-    async statistic(statistic: PredictionStatistic) {
+    /** A forward pass, with what a criterion other than the loss needs behind it. */
+    async forward(statistic?: PredictionStatistic) {
       const { losses, activations } = model.forward(tokens, rows)
-      const values = model.predictionStatistic(activations, statistic)
-      await values.data()
+      const values = statistic && model.predictionStatistic(activations, statistic)
+      await (values ?? losses).data()
       dispose([losses, activations, values])
     },
 
