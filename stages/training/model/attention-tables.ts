@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { dispose, tidy } from '../backend/tidy.ts'
-import type { AttentionShape } from './attention.ts'
+import type { AttentionShape } from './attention-shape.ts'
 import { causalBlocks, type CausalBlock } from './causal-blocks.ts'
 import { headLayout, type HeadLayout } from './head-layout.ts'
 import { rotary, type Rotary } from './rotary.ts'

@@ -2,16 +2,11 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import type { Kernels } from '../backend/kernels.ts'
 import { tidy } from '../backend/tidy.ts'
+import type { AttentionShape } from './attention-shape.ts'
 import type { AttentionTables } from './attention-tables.ts'
 import { keysOf, sumKeys, type CausalBlock } from './causal-blocks.ts'
 import { attentionChunks } from './memory.ts'
-import type { HeadSizes, Rotary } from './rotary.ts'
-
-/** Causal self-attention of B sequences of T tokens; `heads` H and `kvHeads` K of width d, G = H/K. */
-export interface AttentionShape extends HeadSizes {
-  readonly sequences: number
-  readonly length: number
-}
+import type { Rotary } from './rotary.ts'
 
 /** Projections, `[out, in]`. */
 export interface AttentionWeights {

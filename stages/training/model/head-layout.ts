@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor1D } from '@tensorflow/tfjs-core'
 import type { CausalBlock } from './causal-blocks.ts'
-import type { AttentionShape } from './attention.ts'
+import type { AttentionShape } from './attention-shape.ts'
 
 /**
  * Where the d numbers of a head stand. Projections have them token by token, the heads of a token side by side;

@@ -1,11 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core'
 import { kernelsOf } from '../../../stages/training/backend/kernels.ts'
-import {
-  attention,
-  attentionBackward,
-  type AttentionShape,
-} from '../../../stages/training/model/attention.ts'
+import { attention, attentionBackward } from '../../../stages/training/model/attention.ts'
+import type { AttentionShape } from '../../../stages/training/model/attention-shape.ts'
 import type { AttentionTables } from '../../../stages/training/model/attention-tables.ts'
 import { causalBlocks } from '../../../stages/training/model/causal-blocks.ts'
 import { embed, embedBackward } from '../../../stages/training/model/embedding.ts'
