@@ -27,7 +27,7 @@ const allocationFailure =
   /Array buffer allocation failed|OOM when allocating tensor with shape\[[\d,]*\]|memory access out of bounds/
 
 /** How V8 says that no array can be as long as was asked for. A negative length is not of a user's making. */
-const lengthFailure = /Invalid typed array length: \d\S*|Invalid array length/
+const lengthFailure = /Invalid typed array length: \d\S*/
 
 /** @returns the sentence for an error that the system caused, or sizes beyond its limits; undefined for all others. */
 export function explainSystemError(error: unknown): UserError | undefined {

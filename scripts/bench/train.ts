@@ -13,7 +13,7 @@ import { type Engine, openEngine } from './engine.ts'
 import { openPytorch } from './peers/pytorch.ts'
 import { openPlainTape } from './peers/tape.ts'
 import { openTape } from './tape.ts'
-import { manyTokens, shape, type Shape } from './training-shape.ts'
+import { manyTokens, type Shape, usualShape } from './training-shape.ts'
 
 const shapes = {
   small: { sizes: { dim: 96, layers: 3, heads: 4, context: 64 }, vocabulary: 2048, rows: 16, length: 64 },
@@ -36,8 +36,12 @@ const leakSteps = 500
  * Milliseconds of a training step by back end: medians of steps that take turns, so that a busy moment hits all alike.
  *
  * @param names of back ends; all of them where none is named
+ * @throws where one is the name of none
  */
 export async function run(names: readonly string[]): Promise<object> {
+  const unknown = names.find((name) => !(backendNames as readonly string[]).includes(name))
+  if (unknown !== undefined)
+    throw new Error(`There is no back end ${unknown}: name ${backendNames.join(', ')}.`)
   const figures: Record<string, object> = {}
   for (const name of backendNames) {
     if (names.length > 0 && !names.includes(name)) continue
@@ -46,18 +50,18 @@ export async function run(names: readonly string[]): Promise<object> {
     figures[name] = missing === undefined ? await measure(name) : { missing }
     if (missing === undefined && name === 'tensorflow') Object.assign(figures[name], await measureLarge())
   }
-  return { shape, shapes, waitingForDataShare: waitingForDataShare(), ...figures }
+  return { shape: usualShape, shapes, waitingForDataShare: waitingForDataShare(), ...figures }
 }
 
 async function measure(name: BackendName): Promise<object> {
-  const [engine, small] = [await openEngine(name, shape), await openEngine(name, shapes.small)]
-  const [tape, smallTape] = [shape, shapes.small].map((shape) => openTape(name, shape))
-  const { sizes, ...counts } = shape
+  const [engine, small] = [await openEngine(name, usualShape), await openEngine(name, shapes.small)]
+  const [tape, smallTape] = [usualShape, shapes.small].map((shape) => openTape(name, shape))
+  const { sizes, ...counts } = usualShape
   const pytorch =
     name === 'tensorflow'
       ? await openPytorch({ ...sizes, ...counts, hidden: engine.hidden, threads: availableParallelism() })
       : undefined
-  const plainTape = name === 'tensorflow' ? await openPlainTape(shape) : undefined
+  const plainTape = name === 'tensorflow' ? await openPlainTape(usualShape) : undefined
   const times = await medians(rounds[name], {
     step: () => engine.step(),
     tape: () => tape.step(),
@@ -105,7 +109,9 @@ async function measureLarge(): Promise<object> {
     engine.dispose()
     measured[name] = { stepMs: times.step, ohemStepMs: ohemTimes(times, [granularity], [1, 0.5, 0.25]) }
   }
-  return { ...measured, peakMB: Number(output(process.execPath, [peakMemory])) }
+  // Linux alone tells a process how much memory it had at most.
+  const peakMB = process.platform === 'linux' ? Number(output(process.execPath, [peakMemory])) : null
+  return { ...measured, peakMB }
 }
 
 function ohemSteps(engine: Engine, by: readonly Granularity[], ratios: readonly number[]) {

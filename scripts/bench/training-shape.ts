@@ -10,7 +10,7 @@ export interface Shape {
   readonly length: number
 }
 
-export const shape: Shape = {
+export const usualShape: Shape = {
   sizes: { dim: 128, layers: 4, heads: 4, context: 128 },
   vocabulary: 4096,
   rows: 16,
@@ -18,7 +18,7 @@ export const shape: Shape = {
 }
 
 /** So many that the head is most of a step. */
-export const manyTokens: Shape = { ...shape, vocabulary: 32_000 }
+export const manyTokens: Shape = { ...usualShape, vocabulary: 32_000 }
 
 /** Tokens of a batch: frequent ids first, as in text. */
 export function batchOf({ rows, length, vocabulary }: Shape): Batch {

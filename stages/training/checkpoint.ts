@@ -117,6 +117,7 @@ export const checkpoint = defineStage({
       isWished ||= await rest(to, updates, { attend, signal, log })
       if (isWished) {
         interruption?.fulfil()
+        // Or the next step would be made, and a checkpoint of it begun, before the run is taken down.
         signal.throwIfAborted()
       }
     }
@@ -148,6 +149,12 @@ async function average(
     return undefined
   }
   const evaluation = step.heldOut && (await measureModel(folder, step, step.heldOut, signal))
+  if (evaluation && !Number.isFinite(evaluation.nats)) {
+    log(
+      `The mean of the last ${checkpoints.length} checkpoints, \`${folder}\`, has no finite loss on held-out text.`,
+    )
+    return undefined
+  }
   const worth = evaluation ? `, with ${evaluation.bitsPerByte.toFixed(3)} bits per byte on held-out text` : ''
   log(`The mean of the last ${checkpoints.length} checkpoints is \`${folder}\`${worth}.`)
   return evaluation

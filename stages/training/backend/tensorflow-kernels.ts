@@ -13,7 +13,7 @@ const moderateLogit = 30
 
 /** Kernels on TensorFlow's own operations, through @tensorflow/tfjs-node-gpu. */
 export function tensorflowKernels(): Kernels {
-  const { run, float, int32, complex, bool } = native()
+  const { run, float, int32, complex, bool, isOnGpu } = native()
 
   // By name, because tfjs-core takes BatchMatMulV2 for either, which is a tenth slower.
   function product(a: Tensor2D, b: Tensor2D, transposeA: boolean, transposeB: boolean): Tensor2D {
@@ -21,10 +21,14 @@ export function tensorflowKernels(): Kernels {
     return run('MatMul', [float('T'), ...transposed], [a, b], 1)[0] as Tensor2D
   }
 
-  /** A small product aᵀ·b, as the gradient of a matrix is, takes up to a third less where its rows are the longer side. */
+  /**
+   * A small product aᵀ·b, as the gradient of a matrix is, takes up to a third less on a CPU where its rows are the longer
+   * side.
+   */
   function matMul(a: Tensor2D, b: Tensor2D, transposeA = false, transposeB = false): Tensor2D {
     const [rows, columns] = [a.shape[1], b.shape[1]]
-    return transposeA && !transposeB && rows > columns && columns > 1 && rows * columns <= turnedNumbers
+    const isTall = transposeA && !transposeB && rows > columns && columns > 1
+    return isTall && rows * columns <= turnedNumbers && !isOnGpu
       ? tidy(() => tf.transpose(product(b, a, true, false)))
       : product(a, b, transposeA, transposeB)
   }
@@ -55,13 +59,13 @@ export function tensorflowKernels(): Kernels {
 
   /**
    * Without a pass over `[n, V]` that divides, with sums as products with a vector, and with none that subtracts where
-   * no power can become too large or vanish: half of the time.
+   * no power can become too large or vanish: half of the time. A GPU would have to be waited for to find that out.
    */
   function softmax(logits: Tensor2D): Softmax {
     return tidy(() => {
       const [rows, columns] = logits.shape
       const largest = tf.max<Tensor2D>(logits, 1, true)
-      const isModerate = largest.dataSync().every((logit) => Math.abs(logit) <= moderateLogit)
+      const isModerate = !isOnGpu && largest.dataSync().every((logit) => Math.abs(logit) <= moderateLogit)
       const powers = tidy(() => tf.exp(isModerate ? logits : tf.sub<Tensor2D>(logits, largest)))
       const sums = matMul(powers, tf.ones([columns, 1]))
       const logs = tf.log<Tensor2D>(sums)

@@ -9,6 +9,7 @@ interface Attribute {
 
 /** The part of @tensorflow/tfjs-node-gpu's back end that runs TensorFlow operations by name. */
 interface NativeBackend {
+  readonly isUsingGpuDevice: boolean
   readonly binding: Readonly<
     Record<
       | 'TF_FLOAT'
@@ -29,6 +30,7 @@ export function native() {
   const backend = tf.backend() as unknown as NativeBackend
   const { binding } = backend
   return {
+    isOnGpu: backend.isUsingGpuDevice,
     /** Runs an operation. Its inputs stay the caller's, its outputs are the caller's or the running tidy's. */
     run: (name: string, attributes: Attribute[], inputs: Tensor[], outputs: number): Tensor[] =>
       backend.executeMultipleOutputs(name, attributes, inputs, outputs),

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { dispose, tidy } from '../backend/tidy.ts'
-import type { AttentionShape } from './attention-shape.ts'
 import { causalBlocks, type CausalBlock } from './causal-blocks.ts'
 import { headLayout, type HeadLayout } from './head-layout.ts'
-import { rotary, type Rotary } from './rotary.ts'
+import { rotary, type HeadSizes, type Rotary } from './rotary.ts'
 
 /** What attention needs that does not depend on the tokens. */
 export interface AttentionTables {
@@ -21,25 +20,33 @@ const keptLayouts = 2
  * change, and a mask grows with the square of its own. `dispose` gives them back.
  */
 export class AttentionTableStore {
+  readonly #sizes: HeadSizes
+  readonly #theta: number
   #positions: (Omit<AttentionTables, 'layout'> & { readonly length: number }) | undefined
   /** From the one used last to the one used first. */
   #layouts: (HeadLayout & { readonly sequences: number })[] = []
 
-  /** @returns tables that stay the store's, until two others have been asked for */
-  tablesOf(shape: AttentionShape, theta: number): AttentionTables {
-    const { sequences, length, heads, kvHeads } = shape
+  /** @param theta base of the rotary embedding's angles */
+  constructor(sizes: HeadSizes, theta: number) {
+    this.#sizes = sizes
+    this.#theta = theta
+  }
+
+  /** @returns tables that stay the store's, until those of two other numbers of sequences have been asked for */
+  tablesOf(sequences: number, length: number): AttentionTables {
+    const sizes = this.#sizes
     if (this.#positions?.length !== length) {
       this.dispose()
       this.#positions = kept(() => ({
         length,
-        rotary: rotary(length, shape, theta),
-        blocks: causalBlocks(length, heads / kvHeads),
+        rotary: rotary(length, sizes, this.#theta),
+        blocks: causalBlocks(length, sizes.heads / sizes.kvHeads),
       }))
     }
     const { rotary: turns, blocks } = this.#positions
     const layout =
       this.#layouts.find((layout) => layout.sequences === sequences) ??
-      kept(() => ({ sequences, ...headLayout(shape, blocks) }))
+      kept(() => ({ sequences, ...headLayout({ ...sizes, sequences, length }, blocks) }))
     this.#layouts = [layout, ...this.#layouts.filter((other) => other !== layout)]
     dispose(this.#layouts.splice(keptLayouts))
     return { rotary: turns, blocks, layout }

@@ -16,6 +16,7 @@ import { embeddingName, finalNormName, headName, layerNames } from './parameter-
 import { Parameters } from './parameters.ts'
 import { predictionStatistic, type PredictionStatistic } from './prediction.ts'
 import { rmsNorm, rmsNormBackward, scaleNorm, type NormActivations } from './rms-norm.ts'
+import type { HeadSizes } from './rotary.ts'
 
 /**
  * A Llama-style decoder on tfjs-core's active back end, with forward and backward written out.
@@ -26,7 +27,7 @@ export class Model {
   readonly backend: Backend
   readonly parameters: Parameters
   readonly kernels: Kernels
-  readonly #tables = new AttentionTableStore()
+  readonly #tables: AttentionTableStore
 
   /**
    * @param values initial values by parameter name, such as `initialValues(config, seed)`
@@ -36,6 +37,7 @@ export class Model {
     this.config = config
     this.backend = backend
     this.kernels = kernelsOf(backend.name)
+    this.#tables = new AttentionTableStore(headSizes(config), config.ropeTheta)
     this.parameters = new Parameters(config, (name) => values.get(name) as Float32Array)
   }
 
@@ -96,7 +98,7 @@ export class Model {
     const { sequences, length, layers, finalNorm } = activations
     const { rows } = kept
     const shape = this.#attentionShape(rows?.length ?? sequences, length)
-    const tables = this.#tables.tablesOf(shape, config.ropeTheta)
+    const tables = this.#tables.tablesOf(shape.sequences, length)
     const gradients = tidy(() => {
       const gather = gatherOf(kernels, activations, rows)
       const { hidden, matrix } = this.#headBackward(windows(tokens, sequences, 1), activations, kept)
@@ -145,7 +147,7 @@ export class Model {
     const { config, kernels } = this
     const length = inputs.length / sequences
     const shape = this.#attentionShape(sequences, length)
-    const tables = this.#tables.tablesOf(shape, config.ropeTheta)
+    const tables = this.#tables.tablesOf(shape.sequences, length)
     const keepProbabilities = keepsAttentionProbabilities(config.layers, sequences, config.heads, length)
     let stream = embed(kernels, this.parameters.matrix(embeddingName), inputs)
     for (let i = 0; i < config.layers; i++) {
@@ -204,12 +206,16 @@ export class Model {
   }
 
   #attentionShape(sequences: number, length: number): AttentionShape {
-    const { context, dim, heads, kvHeads } = this.config
+    const { context } = this.config
     if (!Number.isInteger(length) || length < 1 || length > context) {
       throw new RangeError(`A sequence of ${length} tokens does not fit the model's context of ${context}.`)
     }
-    return { sequences, length, heads, kvHeads, width: dim / heads }
+    return { sequences, length, ...headSizes(this.config) }
   }
+}
+
+function headSizes({ dim, heads, kvHeads }: ModelConfig): HeadSizes {
+  return { heads, kvHeads, width: dim / heads }
 }
 
 /** Puts every tensor of `tensors` into `named`, under the name that stands at its place in `names`. */

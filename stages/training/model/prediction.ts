@@ -50,7 +50,8 @@ const statistics: Readonly<Record<PredictionStatistic, Statistic>> = {
   // −Σ p ln p = −r Σ e ln e − ln r, for Σ p = 1.
   entropy: (powers, shares) => {
     const sums = tf.sum<Tensor1D>(tf.mul(powers, tf.log(tf.maximum(powers, rarest))), 1)
-    return tf.neg(shares ? tf.add<Tensor1D>(tf.mul(sums, shares), tf.log(shares)) : sums)
+    // Of a prediction that is nearly certain, the two cancel but for rounding, which may leave less than nothing.
+    return tf.relu(tf.neg(shares ? tf.add<Tensor1D>(tf.mul(sums, shares), tf.log(shares)) : sums))
   },
   largest: (powers, shares) => {
     const largest = tf.max<Tensor1D>(powers, 1)

@@ -158,6 +158,25 @@ await onEveryBackend((backend) => {
     },
   )
 
+  test('the entropy of a prediction that is nearly certain is never below zero', async () => {
+    const before = tf.memory().numTensors
+    const tensor = tf.tidy(() => {
+      // Logits of 3 to 29 for one token, and of 0 for 500 others.
+      const hidden = tf.reshape<tf.Rank.R2>(tf.range(3, 30, 0.25), [-1, 1])
+      const matrix = tf.concat2d([tf.ones([1, 1]), tf.zeros([500, 1])], 0)
+      return predictionStatistic(model.kernels, { hidden }, matrix, 'entropy')
+    })
+    const entropies = [...(await tensor.data())]
+    entropies.forEach((entropy, i) => {
+      const total = exp(3 + i / 4) + 500
+      const expected = log(total) - (exp(3 + i / 4) * (3 + i / 4)) / total
+      expect(entropy).toBeGreaterThanOrEqual(0)
+      expect(Math.abs(entropy - expected)).toBeLessThan(1e-5)
+    })
+    tensor.dispose()
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
   /** What `ohem` says of a forward pass, which it takes over. */
   async function selectionBy(options: z.input<typeof ohem.options>, batch = batchOf()) {
     const forwarded = forwardedOf(batch)

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { totalmem } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import { backendNames } from '../../../../stages/training/backend/backend.ts'
-import { openBackend } from '../../../../stages/training/backend/open-backend.ts'
+import { openBackend, tryBackend } from '../../../../stages/training/backend/open-backend.ts'
 import { probeBackends, renderProbes } from '../../../../stages/training/backend/probe.ts'
 
 const compiled = pathToFileURL('dist/stages/training/backend/open-backend.js').href
@@ -58,6 +59,18 @@ test.each([...backendNames])(
     expect(tf.memory().numTensors).toBe(before)
   },
 )
+
+test('TensorFlow may take nine tenths of the memory of the machine or the container, or what the environment says', async () => {
+  if ('problem' in (await tryBackend('tensorflow'))) return
+  const source = (set: string) =>
+    `${set}; const { openBackend } = await import('${compiled}'); await openBackend('tensorflow')
+    console.log(process.env.TF_CPU_BFC_MEM_LIMIT_IN_MB)`
+  const { stdout } = run(source('delete process.env.TF_CPU_BFC_MEM_LIMIT_IN_MB'))
+  const limit = process.constrainedMemory()
+  const memory = limit > 0 && limit < totalmem() ? limit : totalmem()
+  expect(Number(stdout) / (memory / 2 ** 20)).toBeCloseTo(0.9, 3)
+  expect(run(source('process.env.TF_CPU_BFC_MEM_LIMIT_IN_MB = 5000')).stdout).toBe('5000\n')
+})
 
 test('wasm works on every machine', async () => {
   const backend = await openBackend('wasm')
