@@ -68,11 +68,11 @@ function assign(id: string, option: string, value: unknown): Assignment {
 /** What comes before is held against the checkpoint by the batches it gives, and what comes behind only watches. */
 const trainingKinds: readonly EdgeKind[] = ['batches', 'forwarded', 'selected', 'gradients']
 
-/** @throws UserError where two graphs do not train alike, naming the first difference. */
+/** @throws UserError where two graphs, or the stages then and now, do not train alike, naming the first difference. */
 async function checkTraining(
   trained: Graph,
   given: Graph,
-  { folder: checkpoint, state: { identities } }: ResumePoint,
+  { folder: checkpoint, state: { identities, versions, gradus } }: ResumePoint,
 ): Promise<void> {
   const [before, now] = [trained, given].map(({ nodes }) =>
     nodes.filter(({ stage }) => stage.accepts.some((kind) => trainingKinds.includes(kind))),
@@ -86,7 +86,13 @@ async function checkTraining(
   }
   const current = await identitiesIn(now)
   before.forEach((node, i) => {
-    const { id, options } = now[i]
+    const { id, stage, options } = now[i]
+    const version = versions[node.id] ?? 1
+    if (version !== stage.version) {
+      throw new UserError(
+        `The checkpoint \`${checkpoint}\` was trained with version ${version} of the stage \`${stage.name}\`, and this gradus has version ${stage.version}. Go on with the gradus that began the run (\`gradus\` in the checkpoint's \`training-state.json\` says ${gradus}), or begin a new run.`,
+      )
+    }
     const was = (identities[node.id] ?? node.options) as GraphNode['options']
     const is = (current[id] ?? options) as GraphNode['options']
     for (const option of Object.keys(node.stage.options.shape)) {

@@ -42,9 +42,11 @@ export async function run(graph: Graph, options: RunOptions): Promise<RunSummary
   const cut = findCut(graph)
   if (!cut) {
     const identities = await identitiesIn(graph.nodes)
+    const versions = Object.fromEntries(graph.nodes.map(({ id, stage }) => [id, stage.version]))
     await runGraph(graph, options.signal, (node, signal) => ({
       ...contextOf(node, options, signal),
       identities,
+      versions,
     }))
     return { units: 0, reused: 0, completed: 0 }
   }

@@ -21,6 +21,8 @@ export interface TrainingState {
   readonly stream: string
   /** What the run's stages were beyond their options' values, by id: the hashes of files that these name, for instance. */
   readonly identities: Readonly<Record<string, unknown>>
+  /** Versions of the run's stages, by id. A stage that is not among them was at version 1. */
+  readonly versions: Readonly<Record<string, number>>
   /** What the last update did, for a run folder that did not hear of it. */
   readonly record: StepRecord
   /** Of the model as it is here; null where none was made before the checkpoint. */

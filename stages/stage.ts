@@ -47,6 +47,8 @@ export interface StageContext<Options> {
   readonly share?: Share
   /** What `identity` of the graph's stages came to when the run began, by id; where the graph is not cut. */
   readonly identities?: Readonly<Record<string, unknown>>
+  /** Versions of the graph's stages, by id; where the graph is not cut. */
+  readonly versions?: Readonly<Record<string, number>>
 }
 
 /** What a source and a sink of a graph that is cut into units know outside of any single unit. */
@@ -91,7 +93,7 @@ export interface StageDefinition<
   readonly name: string
   /** One sentence for `stages` and for editors. */
   readonly summary: string
-  /** Raised when the same input would give another output; part of every cache key. */
+  /** Raised when the same input would give another output; part of every cache key, and no run goes on under another. */
   readonly version: number
   /** Kinds of items taken, any one of them; empty for a source. */
   readonly accepts: Accepts

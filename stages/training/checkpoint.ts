@@ -73,7 +73,7 @@ export const checkpoint = defineStage({
   accepts: ['steps'],
   emits: 'steps',
   options,
-  async *run(items, { options, signal, stats, log, interruption, identities }) {
+  async *run(items, { options, signal, stats, log, interruption, identities, versions }) {
     const { to, every } = options
     let graph: string | undefined
     let best: Best | undefined
@@ -91,7 +91,7 @@ export const checkpoint = defineStage({
       let isKept = isFirst
       const keep = async () => {
         if (isKept) return
-        await write(checkpointFolder(to, updates), step, { graph, identities }, signal)
+        await write(checkpointFolder(to, updates), step, { graph, identities, versions }, signal)
         isKept = true
         if (isBest) best = { updates, bitsPerByte: evaluation.bitsPerByte }
         await prune(step, options, best)
@@ -211,13 +211,14 @@ interface Beginning {
   /** Text of its graph, where its folder holds one. */
   readonly graph: string | undefined
   readonly identities: StageContext<Options>['identities']
+  readonly versions: StageContext<Options>['versions']
 }
 
 /** @throws UserError where the model or its optimizer is no longer finite; no checkpoint is written or removed then. */
 async function write(
   folder: string,
   step: Step,
-  { graph, identities }: Beginning,
+  { graph, identities, versions }: Beginning,
   signal: AbortSignal,
 ): Promise<void> {
   const { model, optimizer, batch } = step
@@ -232,7 +233,7 @@ async function write(
     if (graph !== undefined) await writeFile(join(partial, 'graph.yaml'), graph)
     const moments = await optimizer.export()
     signal.throwIfAborted()
-    await writeTrainingState(partial, step, moments, identities)
+    await writeTrainingState(partial, step, moments, identities, versions)
   })
 }
 

@@ -6,7 +6,7 @@ import { select, selectionOptions } from './selection/select.ts'
 export const randomKeep = defineStage({
   name: 'random-keep',
   summary: 'Keep sequences or tokens at random for backward: the control for every other selection.',
-  version: 1,
+  version: 2,
   accepts: ['forwarded'],
   emits: 'selected',
   options: z.strictObject({

@@ -21,6 +21,10 @@ const listSchema = z.object({ files: storedFilesSchema })
 /** Name of the list in a folder that has no training state to say what its files were. */
 export const fileListName = 'files.json'
 
+/** Only a mean of a run's models has such a list, and no other copy of it is kept. */
+const listRemedy =
+  "Remove the `run.json` of its run and go on with `train --resume`, which writes the mean of the run's models anew."
+
 /** What the files in a folder are now. */
 export async function describeFiles(folder: string): Promise<StoredFiles> {
   const files: Record<string, StoredFile> = {}
@@ -59,10 +63,14 @@ export async function checkListedFiles(folder: string): Promise<StoredFiles> {
   const { data } = listSchema.safeParse(parseChecked(await readFile(path, 'utf8')))
   if (!data) {
     throw new UserError(
-      `\`${path}\`, which says what the files beside it were, is cut or altered. Take another checkpoint.`,
+      `\`${path}\`, which says what the files beside it were, is cut or altered. ${listRemedy}`,
     )
   }
-  await checkFiles(folder, data.files)
+  try {
+    await checkFiles(folder, data.files)
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${error.message} ${listRemedy}`) : error
+  }
   return data.files
 }
 

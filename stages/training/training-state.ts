@@ -31,6 +31,8 @@ const stateSchema = z.object({
   optimizer: z.string(),
   stream: z.string(),
   identities: z.record(z.string(), z.unknown()).default({}),
+  // Not in states that gradus wrote while every stage of training was at version 1.
+  versions: z.record(z.string(), z.int()).default({}),
   // Numbers of our own, which the file's checksums do not guard but nothing relies on.
   record: z.looseObject({ step: whole }).transform((record) => record as unknown as StepRecord),
   evaluation: z
@@ -49,6 +51,7 @@ export async function writeTrainingState(
   step: Step,
   optimizerState: OptimizerState,
   identities: TrainingState['identities'] = {},
+  versions: TrainingState['versions'] = {},
 ): Promise<void> {
   const { updates, steps, batch, model, optimizer, record, evaluation = null } = step
   if (!record) throw new Error('There is nothing to go on from before the first update.')
@@ -68,6 +71,7 @@ export async function writeTrainingState(
     optimizer: optimizer.rule.name,
     stream: batch.stream,
     identities,
+    versions,
     record,
     evaluation,
     files: await describeFiles(folder),

@@ -11,7 +11,7 @@ export const truncateLoss = defineStage({
   name: 'truncate-loss',
   summary:
     'Leave out the sequences or tokens with the largest loss, as noise, and keep the rest for backward.',
-  version: 1,
+  version: 2,
   accepts: ['forwarded'],
   emits: 'selected',
   options: z.strictObject({ ...selectionOptions, keep: selectionOptions.keep.default(0.9) }),

@@ -179,7 +179,7 @@ describe('the mean of the last models of a run', () => {
     const world = await copyOf(trained)
     const path = 'run/checkpoints/average/model.safetensors'
     const bytes = await flip(join(world, path), -3)
-    const problem = `\`${path}\` was altered since it was written.\n`
+    const problem = `\`${path}\` was altered since it was written. Remove the \`run.json\` of its run and go on with \`train --resume\`, which writes the mean of the run's models anew.\n`
     expect(await gradus(world, ['verify', 'run'])).toMatchObject({ code: 1, stdout: problem })
     const generated = await gradus(world, ['generate', 'run/checkpoints/average'])
     expect(generated).toMatchObject({ code: 1, stdout: '', stderr: problem })

@@ -145,25 +145,27 @@ test('a run that was killed before its mean was written writes it when it goes o
   expect((await readFile(join(mean(), 'model.safetensors'))).equals(whole)).toBe(true)
 })
 
-test('a mean in which a single bit has changed is read by no name, and verify names the file', async () => {
+test('a mean in which a single bit has changed is read by no name, and verify names the file and the remedy', async () => {
   await drain(kept(steps(), {}))
   const verified = async () => {
     const verification = new Verification(new AbortController().signal)
     await verifyRun(run, verification)
     return verification
   }
+  const remedy =
+    "Remove the `run.json` of its run and go on with `train --resume`, which writes the mean of the run's models anew."
   const sound = await verified()
   expect(sound.damage).toEqual([])
   for (const [name, end] of [
     ['config.json', ' was altered since it was written.'],
     ['tokenizer.json', ' was altered since it was written.'],
     ['model.safetensors', ' was altered since it was written.'],
-    ['files.json', ', which says what the files beside it were, is cut or altered. Take another checkpoint.'],
+    ['files.json', ', which says what the files beside it were, is cut or altered.'],
   ]) {
     const path = join(mean(), name)
     const bytes = await readFile(path)
     await writeFile(path, bytes.with(bytes.length - 1, bytes[bytes.length - 1] ^ 4))
-    const damage = `\`${path}\`${end}`
+    const damage = `\`${path}\`${end} ${remedy}`
     const ignored = () => undefined
     await expect(readNewestModel(mean(), ignored)).rejects.toThrow(damage)
     await expect(readNamedCheckpoint(run, 'average', ignored)).rejects.toThrow(damage)
