@@ -161,8 +161,9 @@ test('a run whose model cannot write has its page all the same, and a sentence s
   await cp(run, mute, { recursive: true })
   await rm(join(mute, 'checkpoints'), { recursive: true })
   const checkpoint = join(mute, 'checkpoints', 'step-000012')
-  // It has no checksums, so that its weights can be damaged.
+  // As an earlier version wrote it: without the list of its files, so that its weights can be damaged.
   await cp(average, checkpoint, { recursive: true })
+  await rm(join(checkpoint, 'files.json'))
   const weights = join(checkpoint, 'model.safetensors')
   const tensors = await readSafetensors(weights)
   tensors.get('model.norm.weight')?.values.fill(NaN)
