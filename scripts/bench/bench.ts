@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { UserError } from '../../schemas/user-error.ts'
 
 /** `npm run bench -- NAME [FILES] --json` runs `scripts/bench/NAME.ts` and prints one JSON object of its figures. */
 
@@ -21,8 +22,14 @@ const {
 
 const benchmark = name === undefined ? undefined : benchmarks[name]
 if (benchmark) {
-  const figures = await (await benchmark()).run(files)
-  console.log(JSON.stringify(figures, null, json ? undefined : 2))
+  try {
+    const figures = await (await benchmark()).run(files)
+    console.log(JSON.stringify(figures, null, json ? undefined : 2))
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    console.error(error.message)
+    process.exitCode = 1
+  }
 } else {
   console.error(`Name a benchmark: ${Object.keys(benchmarks).join(', ')}.`)
   process.exitCode = 1

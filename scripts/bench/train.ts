@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import type { StepRecord } from '../../schemas/run-record.ts'
+import { UserError } from '../../schemas/user-error.ts'
 import { seededRandom, shuffle } from '../../stages/seeded-random.ts'
 import { backendNames, type BackendName } from '../../stages/training/backend/backend.ts'
 import { tryBackend } from '../../stages/training/backend/open-backend.ts'
@@ -36,12 +37,12 @@ const leakSteps = 500
  * Milliseconds of a training step by back end: medians of steps that take turns, so that a busy moment hits all alike.
  *
  * @param names of back ends; all of them where none is named
- * @throws where one is the name of none
+ * @throws UserError where one is the name of none
  */
 export async function run(names: readonly string[]): Promise<object> {
   const unknown = names.find((name) => !(backendNames as readonly string[]).includes(name))
   if (unknown !== undefined)
-    throw new Error(`There is no back end ${unknown}: name ${backendNames.join(', ')}.`)
+    throw new UserError(`There is no back end \`${unknown}\`: name ${backendNames.join(', ')}.`)
   const figures: Record<string, object> = {}
   for (const name of backendNames) {
     if (names.length > 0 && !names.includes(name)) continue

@@ -52,7 +52,7 @@ function sharesByPhase(parts: readonly BatchRecord[]): StepRecord['keptByPhase']
   for (const { batch, record } of parts) {
     for (const phase of batch.phases) {
       const { kept, tokens } = sums.get(phase) ?? { kept: 0, tokens: 0 }
-      // One phase's rows may have more of its kept tokens and others fewer: together they have its share of them all.
+      // A batch's share counts for each of its rows, as if all had kept alike.
       sums.set(phase, {
         kept: kept + record.keptByPhase[phase] * batch.length,
         tokens: tokens + batch.length,
