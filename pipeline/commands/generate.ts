@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import type { Argv, CommandModule } from 'yargs'
 import { UserError } from '../../schemas/user-error.ts'
 import { type BackendChoice, backendChoices } from '../../stages/training/backend/backend.ts'
@@ -73,8 +72,7 @@ export const generate: CommandModule<object, Flags> = {
     const log = (sentence: string) => process.stderr.write(`${sentence}\n`)
     const checkpoint = await readNewestModel(run, log)
     const { endOfText } = checkpoint
-    const model = dirname(checkpoint.tokenizer)
-    const { decoder, tokenizer } = await openDecoder(checkpoint, backend)
+    const { decoder, tokenizer, model } = await openDecoder(checkpoint, backend)
     try {
       // A document's first token was predicted from the end of the one before it.
       const ids = [endOfText, ...(await tokenizer.encode(prompt, null, { addSpecialTokens: false })).getIds()]

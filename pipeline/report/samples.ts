@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import { UserError } from '../../schemas/user-error.ts'
 import type { Log } from '../../stages/stage.ts'
 import { generate } from '../../stages/training/generate.ts'
@@ -23,8 +22,7 @@ export async function samplesOf(run: string, count: number, log: Log): Promise<s
 async function writeSamples(run: string, count: number, log: Log): Promise<string[]> {
   const checkpoint = await readNewestModel(run, log)
   const { endOfText } = checkpoint
-  const model = dirname(checkpoint.tokenizer)
-  const { decoder, tokenizer } = await openDecoder(checkpoint, 'auto')
+  const { decoder, tokenizer, model } = await openDecoder(checkpoint, 'auto')
   const texts: string[] = []
   try {
     for (let seed = 1; seed <= count; seed++) {

@@ -27,9 +27,6 @@ export async function openEngine(name: BackendName, shape: Shape) {
   const { tokens, rows } = batch
 
   return {
-    name,
-    model,
-    batch,
     hidden: config.hidden,
     parameters: model.parameters.count,
 

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import { orderOptions } from '../../stages/curriculum/order-options.ts'
 import { writeOrder } from '../../stages/curriculum/order-file.ts'
 import type { OrderName } from '../../stages/curriculum/orders/orders.ts'
 import { seededRandom } from '../../stages/seeded-random.ts'
+import { ownPeakBytes } from './own-peak.ts'
 
 /**
  * Orders as many documents as its first argument says, by one generated metric, in the order that its second one names,
@@ -74,9 +75,14 @@ try {
   await writeOrder(path, order, orderBatches(arrangement, order))
   collected[Symbol.dispose]()
   const seconds = (performance.now() - start) / 1000
-  const peak = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024
   console.log(
-    JSON.stringify({ order: name, documents, seconds, peakRssMB: peak, fileMB: statSync(path).size / 1e6 }),
+    JSON.stringify({
+      order: name,
+      documents,
+      seconds,
+      peakRssMB: ownPeakBytes() / 2 ** 20,
+      fileMB: statSync(path).size / 1e6,
+    }),
   )
 } finally {
   await rm(folder, { recursive: true })

@@ -1,5 +1,6 @@
 import type { StepRecord } from '../../schemas/run-record.ts'
 import type { Batch, Gradients } from './messages.ts'
+import { type PhaseRow, phaseShares } from './selection/phase-shares.ts'
 
 type Record = Gradients['record']
 
@@ -34,7 +35,7 @@ export function mergeRecords(step: number, parts: readonly BatchRecord[]): Recor
     keepRatio: mean(({ keepRatio }) => keepRatio),
     keptFraction,
     threshold: thresholds.length > 0 ? Math.min(...thresholds) : null,
-    keptByPhase: sharesByPhase(parts),
+    keptByPhase: phaseShares(parts.flatMap(phaseRows)),
     keptByFrequency: [0, 1, 2, 3].map((quarter) =>
       mean(({ keptByFrequency }) => keptByFrequency[quarter]),
     ) as unknown as StepRecord['keptByFrequency'],
@@ -47,19 +48,9 @@ export function mergeRecords(step: number, parts: readonly BatchRecord[]): Recor
   }
 }
 
-function sharesByPhase(parts: readonly BatchRecord[]): StepRecord['keptByPhase'] {
-  const sums = new Map<number, { kept: number; tokens: number }>()
-  for (const { batch, record } of parts) {
-    for (const phase of batch.phases) {
-      const { kept, tokens } = sums.get(phase) ?? { kept: 0, tokens: 0 }
-      // A batch's share counts for each of its rows, as if all had kept alike.
-      sums.set(phase, {
-        kept: kept + record.keptByPhase[phase] * batch.length,
-        tokens: tokens + batch.length,
-      })
-    }
-  }
-  return Object.fromEntries(Array.from(sums, ([phase, { kept, tokens }]) => [phase, kept / tokens]))
+/** A batch's share counts for each of its rows, as if all had kept alike. */
+function phaseRows({ batch: { phases, length }, record: { keptByPhase } }: BatchRecord): PhaseRow[] {
+  return Array.from(phases, (phase) => ({ phase, kept: keptByPhase[phase] * length, tokens: length }))
 }
 
 /** The ids that stand in most of the lists, and of equals those that stand further in front; as many as the longest has. */

@@ -12,6 +12,8 @@ import { checkVocabulary } from './model-vocabulary.ts'
 export interface OpenDecoder {
   readonly decoder: Decoder
   readonly tokenizer: Tokenizer
+  /** Folder of the model, for sentences about it. */
+  readonly model: string
 }
 
 /** @throws UserError where its tokenizer cannot be read, or has ids that the model has no row for. */
@@ -20,7 +22,8 @@ export async function openDecoder(
   backend: BackendChoice,
 ): Promise<OpenDecoder> {
   const { tokenizer, vocabulary } = await openTokenizer(path)
-  checkVocabulary(dirname(path), config, vocabulary)
+  const model = dirname(path)
+  checkVocabulary(model, config, vocabulary)
   const { name } = await openBackend(backend)
-  return { decoder: new Decoder(config, valuesOf(tensors), name), tokenizer }
+  return { decoder: new Decoder(config, valuesOf(tensors), name), tokenizer, model }
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor1D } from '@tensorflow/tfjs-core'
 import type { CausalBlock } from './causal-blocks.ts'
 import type { AttentionShape } from './attention-shape.ts'
+import { inverse } from './permutation.ts'
 
 /**
  * Where the d numbers of a head stand. Projections have them token by token, the heads of a token side by side;
@@ -59,11 +60,3 @@ export function headLayout(
 }
 
 type Span = Pick<CausalBlock, 'start' | 'end'>
-
-/** Of places that stand one list below the other. */
-function inverse(lists: readonly Int32Array[]): Int32Array {
-  const result = new Int32Array(lists.reduce((sum, { length }) => sum + length, 0))
-  let i = 0
-  for (const list of lists) for (const place of list) result[place] = i++
-  return result
-}

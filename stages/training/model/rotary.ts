@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core'
+import { inverse } from './permutation.ts'
 
 /** Queries, keys and values of a token stand side by side: H heads, K heads and K heads, each d wide. */
 export interface HeadSizes {
@@ -43,10 +44,12 @@ export function rotary(length: number, sizes: HeadSizes, theta: number): Rotary 
     return tf.tensor2d(numbers, [length, columns])
   }
   const paired = pairedRows(sizes)
-  const unpaired = new Int32Array(paired.length)
-  paired.forEach((from, to) => (unpaired[from] = to))
-  const index = (rows: Int32Array) => tf.tensor1d(rows, 'int32')
-  return { turn: factors(1), turnBack: factors(-1), paired: index(paired), unpaired: index(unpaired) }
+  return {
+    turn: factors(1),
+    turnBack: factors(-1),
+    paired: tf.tensor1d(paired, 'int32'),
+    unpaired: tf.tensor1d(inverse([paired]), 'int32'),
+  }
 }
 
 function pairedRows({ heads, kvHeads, width }: HeadSizes): Int32Array {

@@ -5,6 +5,7 @@ import { keptByFrequency } from './frequency.ts'
 import { gini } from './gini.ts'
 import { documentKinds } from './document-kinds.ts'
 import { mostKept } from './most-kept.ts'
+import { phaseShares } from './phase-shares.ts'
 
 /** Whom a selection favours: a pure function of the batch and of what is kept, so that a resumed run says the same. */
 export function accountOf(
@@ -32,7 +33,9 @@ export function accountOf(
     inRow[Math.floor(chosen[i] / length)]++
   }
   return {
-    keptByPhase: byPhase(phases, inRow, length),
+    keptByPhase: phaseShares(
+      Array.from(phases, (phase, row) => ({ phase, kept: inRow[row], tokens: length })),
+    ),
     keptByFrequency: keptByFrequency(all, counts),
     documentGini: gini(gainsOf(documents, chosen, kept.weights)),
     mostKept: mostKept(counts),
@@ -42,15 +45,6 @@ export function accountOf(
 /** Where in `[B, T + 1]` the input stands whose target is at `target` in `[B, T]`. */
 function inputOf(target: number, length: number): number {
   return target + Math.floor(target / length)
-}
-
-function byPhase(phases: Int32Array, inRow: Int32Array, length: number): Record<string, number> {
-  const sums = new Map<number, { kept: number; tokens: number }>()
-  phases.forEach((phase, row) => {
-    const { kept, tokens } = sums.get(phase) ?? { kept: 0, tokens: 0 }
-    sums.set(phase, { kept: kept + inRow[row], tokens: tokens + length })
-  })
-  return Object.fromEntries(Array.from(sums, ([phase, { kept, tokens }]) => [phase, kept / tokens]))
 }
 
 /**
