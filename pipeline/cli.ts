@@ -3,7 +3,7 @@ import yargs, { type CommandModule } from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { UserError } from '../schemas/user-error.ts'
 import { commands } from './commands/index.ts'
-import { explainSystemError } from './system-error.ts'
+import { explained } from './system-error.ts'
 
 process.exitCode = await main()
 
@@ -31,7 +31,7 @@ async function main(): Promise<number> {
 }
 
 function report(cause: unknown): number {
-  const error = explainSystemError(cause) ?? cause
+  const error = explained(cause)
   if (error instanceof UserError) {
     process.stderr.write(`${error.message}\n`)
     return 1

@@ -29,8 +29,21 @@ const allocationFailure =
 /** How V8 says that no array can be as long as was asked for. A negative length is not of a user's making. */
 const lengthFailure = /Invalid typed array length: \d\S*/
 
-/** @returns the sentence for an error that the system caused, or sizes beyond its limits; undefined for all others. */
-export function explainSystemError(error: unknown): UserError | undefined {
+/**
+ * What to tell of an error. Where what was thrown stands beside what failed while things were put away after it, it is
+ * the first of the two: the other comes from it, as when files run out.
+ *
+ * @returns a sentence, where the system caused it, or sizes beyond its limits; all others as they are
+ */
+export function explained(error: unknown): unknown {
+  let first = error
+  while (first instanceof Error && first.name === 'SuppressedError') {
+    first = (first as Error & { readonly suppressed: unknown }).suppressed
+  }
+  return explainSystemError(first) ?? first
+}
+
+function explainSystemError(error: unknown): UserError | undefined {
   if (!(error instanceof Error)) return undefined
   const { code, path } = error as NodeJS.ErrnoException
   const explain = code !== undefined && Object.hasOwn(remedies, code) ? remedies[code] : undefined

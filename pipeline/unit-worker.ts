@@ -2,7 +2,7 @@ import { UserError } from '../schemas/user-error.ts'
 import type { Stats } from '../stages/stage.ts'
 import { runGraph } from './compose.ts'
 import { loadGraph } from './graph/load.ts'
-import { explainSystemError } from './system-error.ts'
+import { explained } from './system-error.ts'
 import { graphOfUnit } from './unit-graph.ts'
 import type { Report, UnitTask } from './unit-pool.ts'
 
@@ -36,7 +36,7 @@ export default async function runUnit({
     }))
     return undefined
   } catch (cause) {
-    const error = explainSystemError(cause) ?? cause
+    const error = explained(cause)
     if (error instanceof UserError) return error.message
     throw error
   } finally {

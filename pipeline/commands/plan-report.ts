@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { UnitState } from '../../stages/stage.ts'
 import { UserError } from '../../schemas/user-error.ts'
 import { standardInputPath } from '../../stages/documents/standard-input.ts'
-import { explainSystemError } from '../system-error.ts'
+import { explained } from '../system-error.ts'
 import type { Graph } from '../graph/graph.ts'
 import { Counters } from '../progress.ts'
 import { unitStates } from '../run.ts'
@@ -20,7 +20,7 @@ export async function planReport(graph: Graph): Promise<string[]> {
     if (sink) lines.push(...(await unitsReport(graph, sink.options.to as string)))
     else await rehearsal(graph, (line) => lines.push(line))
   } catch (cause) {
-    const error = explainSystemError(cause) ?? cause
+    const error = explained(cause)
     if (!(error instanceof UserError)) throw error
     lines.push(`What would run is not known: ${error.message}`)
   }
